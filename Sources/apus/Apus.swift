@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct Apus: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run language models.")
+}
