@@ -1,3 +1,115 @@
+// The kernels of Apus on a CPU: worker threads, packed weight matrices, and the operations of a decoder.
+// Every operation runs its sums in one order, whatever the number of rows, chunks or threads.
+// Letters: M rows (tokens), N output features, K input features, D head size, S key positions.
 #ifndef APUS_KERNELS_H
 #define APUS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "apus_codecs.h"
+
+// ---- Worker threads (pool.c) ---------------------------------------------------------------------------------------
+
+typedef struct apus_pool apus_pool;
+typedef void (*apus_task)(void *context, int64_t task, int thread);
+
+// A pool of `threads` threads, the caller's included; NULL when threads cannot be started. Workers spin briefly, then sleep.
+apus_pool *apus_pool_create(int threads);
+void apus_pool_destroy(apus_pool *pool);
+int apus_pool_threads(const apus_pool *pool);
+// Runs `task` for 0 ..< tasks, spread over the threads, and returns when all are done. One caller at a time.
+void apus_pool_run(apus_pool *pool, int64_t tasks, apus_task task, void *context);
+// Scratch memory of one thread (or, for thread == threads, of the caller between runs), at least `bytes`, 64-byte aligned, kept until the pool ends. Only that thread may use it.
+void *apus_pool_scratch(apus_pool *pool, int thread, size_t bytes);
+
+// ---- Instruction sets (dispatch.c) ---------------------------------------------------------------------------------
+
+typedef struct apus_kernels apus_kernels;
+enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_NEON, APUS_ISA_COUNT };
+// The kernels of an instruction set, or NULL when this processor or build lacks it.
+const apus_kernels *apus_kernels_for(int isa);
+const apus_kernels *apus_kernels_best(void);
+const char *apus_kernels_name(const apus_kernels *kernels);
+
+// ---- Packed matrices (pack.c, panels.h) ----------------------------------------------------------------------------
+
+enum { APUS_PANEL = 16 };  // rows in a panel: they lie interleaved, one vector lane each
+
+typedef struct {
+  int dtype;           // enum apus_dtype: what the elements are
+  int64_t rows, columns;  // N, K
+  const uint8_t *panels;
+} apus_matrix;
+
+// Bytes of one panel of `columns` elements a row, or 0 when the type cannot be packed or the columns do not fill blocks.
+size_t apus_panel_bytes(int dtype, int64_t columns);
+// Packs 16 rows of blocks into one panel; rows[i] == NULL stands for a row of zeros.
+void apus_pack_panel(int dtype, int64_t columns, const uint8_t *const rows[APUS_PANEL], uint8_t *panel);
+// The values of row `row`, in f32.
+void apus_unpack_row(const apus_matrix *matrix, int64_t row, float *out);
+
+// ---- Operations ----------------------------------------------------------------------------------------------------
+// All matrices of activations are f32, row-major, with a stride in elements between rows.
+
+typedef struct {
+  const apus_matrix *weights;
+  const float *bias;  // [N] or NULL
+  float *out;         // [M, N]
+  size_t out_stride;
+  bool add;           // out += instead of out =
+} apus_product;
+
+// out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K].
+void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t input_stride, int64_t rows,
+                 const apus_product *products, int product_count);
+
+// out = x / sqrt(mean(x²) + epsilon) · weight, a row at a time.
+void apus_rms_norm(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, const float *weight, float epsilon,
+                   int64_t rows, int64_t columns, float *out, size_t out_stride);
+
+enum apus_activation { APUS_SILU, APUS_GELU_TANH };
+// out = activation(gate) · up.
+void apus_gated(const apus_kernels *, apus_pool *, int activation, const float *gate, size_t gate_stride, const float *up,
+                size_t up_stride, int64_t rows, int64_t columns, float *out, size_t out_stride);
+
+// Rotates, in place, the first 2·pairs elements of each of `heads` heads of D elements in each row. cosines and sines are
+// [M, pairs]. Half-split: element i turns with i + pairs; interleaved: 2i with 2i + 1 (Su et al. 2021).
+void apus_rotary(const apus_kernels *, apus_pool *, float *x, size_t x_stride, const float *cosines, const float *sines,
+                 int64_t rows, int heads, int head_size, int pairs, bool interleaved);
+
+// One sequence's new tokens in an attention call, and its cache of one layer: keys lie as panels of 16 positions
+// [head][S / 16][D][16], values as rows [head][S][D rounded up to 16].
+typedef struct {
+  const float *queries;  // [T, H, D]
+  size_t query_stride;
+  float *out;            // [T, H, D]
+  size_t out_stride;
+  void *keys, *values;
+  int64_t capacity;      // S, a multiple of 64
+  int64_t tokens;        // T
+  int64_t position;      // of the first of them
+} apus_segment;
+
+typedef struct {
+  int heads, kv_heads, head_size;
+  int kv_dtype;          // APUS_F32 or APUS_F16
+  float scale;           // of the scores
+  int64_t window;        // keys a query may see, itself included; 0: all before it
+  const apus_segment *segments;
+  int segment_count;
+} apus_attention;
+
+size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity, bool values);
+// Stores the rows [T, K, D] of new keys and values of one segment at its positions.
+void apus_kv_store(const apus_attention *, const apus_segment *, const float *keys, size_t key_stride, const float *values,
+                   size_t value_stride);
+// Causal attention over the cache (FlashAttention: tiles of 64 keys at absolute positions, no matrix of scores).
+void apus_attend(const apus_kernels *, apus_pool *, const apus_attention *);
+
+// log(sum(exp(x))) of a row and the index of its greatest element (the first, when several are equal).
+float apus_log_sum_exp(const apus_kernels *, const float *x, int64_t count);
+int64_t apus_argmax(const apus_kernels *, const float *x, int64_t count);
+
 #endif

@@ -1,0 +1,39 @@
+import ApusBase
+import ApusTensor
+
+/// One tensor of a checkpoint: its name, type, shape and place.
+public struct TensorEntry: Sendable, Equatable {
+    public let name: String
+    public let dtype: DType
+    /// Outermost dimension first, row-major: a linear weight is `[outputs, inputs]` (GGUF's `ne` reversed).
+    public let shape: [Int]
+    public let byteCount: Int
+    /// The file that holds it (an index into the checkpoint's files) and the offset of its first byte there.
+    let file: Int
+    let offset: Int
+
+    public var elementCount: Int { shape.reduce(1, *) }
+}
+
+/// A file, or several that belong together, of named tensors.
+public protocol Checkpoint: Sendable {
+    /// What the user gave: a file or a folder.
+    var path: String { get }
+    /// In file order; names are unique.
+    var entries: [TensorEntry] { get }
+    func entry(_ name: String) -> TensorEntry?
+    /// Reads `buffer.count` bytes of a tensor from `byteOffset` on.
+    func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError)
+}
+
+/// Bytes of a tensor of `shape` and `dtype`, or nil when rows do not fill whole blocks or a product overflows.
+func checkedByteCount(_ shape: [Int], _ dtype: DType) -> Int? {
+    var count = 1
+    for dimension in shape {
+        let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+        guard dimension >= 0, !overflow else { return nil }
+        count = product
+    }
+    guard (shape.last ?? 1) % dtype.blockSize == 0 else { return nil }
+    return dtype.byteCount(elements: count)
+}

@@ -1,0 +1,41 @@
+// The choice of an instruction set at run time.
+#include "internal.h"
+
+static bool supported(int isa) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (isa == APUS_ISA_AVX2) return avx2;
+  if (isa == APUS_ISA_AVX512) {
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+  }
+#elif defined(__aarch64__)
+  if (isa == APUS_ISA_NEON) return true;
+#endif
+  return isa == APUS_ISA_SCALAR;
+}
+
+const apus_kernels *apus_kernels_for(int isa) {
+  if (!supported(isa)) return NULL;
+  switch (isa) {
+#if defined(__x86_64__)
+    case APUS_ISA_AVX2: return &apus_kernels_avx2;
+    case APUS_ISA_AVX512: return &apus_kernels_avx512;
+#elif defined(__aarch64__)
+    case APUS_ISA_NEON: return &apus_kernels_neon;
+#endif
+    default: return &apus_kernels_scalar;
+  }
+}
+
+const apus_kernels *apus_kernels_best(void) {
+  const int order[] = {APUS_ISA_AVX512, APUS_ISA_AVX2, APUS_ISA_NEON};
+  for (int i = 0; i < 3; i++) {
+    const apus_kernels *kernels = apus_kernels_for(order[i]);
+    if (kernels) return kernels;
+  }
+  return &apus_kernels_scalar;
+}
+
+const char *apus_kernels_name(const apus_kernels *kernels) { return kernels->name; }

@@ -1,0 +1,70 @@
+// What the kernels share behind apus_kernels.h.
+#ifndef APUS_INTERNAL_H
+#define APUS_INTERNAL_H
+
+#include "apus_kernels.h"
+
+// 32 activations of one row, quantised to 8 bits: value = scale · quad byte. `start` is −offset · Σ of the bytes (of each half
+// where the weights have half-block scales, else of the whole in start[0]), which undoes the offset of unsigned weight
+// levels; `sum` is scale · Σ, for types with minima.
+typedef struct {
+  int32_t quads[8];
+  int32_t start[2];
+  float scale;
+  float sum[2];
+  int32_t unused;
+} activation_block;
+
+// Rows prepared for the tile kernels: whole tiles of `tile` rows, then one tile of the rows that are left.
+// Dense: [tile][K rounded up to 2][rows of the tile] of f32. Quantised: [tile][K / 32][rows of the tile] of blocks.
+typedef struct {
+  const float *input;
+  size_t input_stride;
+  int64_t rows, columns;
+  int dtype;  // of the weights
+  void *out;
+} apus_prepare;
+
+// One product over prepared rows.
+typedef struct {
+  const apus_product *product;
+  const void *prepared;
+  int64_t rows;
+} apus_multiply;
+
+struct apus_kernels {
+  const char *name;
+  int tile_rows;
+  void (*prepare)(const apus_prepare *, int64_t tile);
+  // Panels first ..< first + count of a product. Scratch: scratch_floats(rows) floats.
+  void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
+  // Rows first ..< first + count (row = token · group + head of the group) of a K/V head of a segment.
+  void (*attend)(const apus_attention *, const apus_segment *, int kv_head, int64_t first, int64_t count, float *scratch);
+  void (*rms_norm)(const float *x, const float *weight, float epsilon, int64_t columns, float *out);
+  void (*gated)(int activation, const float *gate, const float *up, int64_t columns, float *out);
+  void (*rotary)(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved);
+  float (*log_sum_exp)(const float *x, int64_t count);
+  int64_t (*argmax)(const float *x, int64_t count);
+};
+
+enum {
+  KEY_TILE = 64,        // keys of an attention tile
+  ROW_BLOCK = 48,       // query rows of an attention task
+  DENSE_COLUMNS = 256,  // columns of a dense product between two visits of the output
+};
+
+extern const apus_kernels apus_kernels_scalar;
+#if defined(__x86_64__)
+extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512;
+#elif defined(__aarch64__)
+extern const apus_kernels apus_kernels_neon;
+#endif
+
+static inline int64_t apus_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+// Floats that `attend` needs as scratch.
+static inline size_t apus_attend_scratch(int head_size) {
+  size_t padded = (size_t)apus_round_up(head_size, 16);
+  return (size_t)ROW_BLOCK * ((size_t)head_size + KEY_TILE + padded + 2 + 16) + 2 * KEY_TILE * padded + 64;
+}
+
+#endif

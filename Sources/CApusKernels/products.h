@@ -1,0 +1,219 @@
+// Preparing activations, and products of panels with them: the body of one instruction set (see tiles.h).
+
+INLINE int32_t byte_of(const int32_t *quads, int i) { return ((const int8_t *)quads)[i]; }
+
+// Quantises 32 activations: scale = max |x| / 127, rounded to nearest even. NaN or infinity gives a NaN scale.
+INLINE void quantize_activations(const float *x, int offset, bool halves, activation_block *out) {
+  f32x16 v[2] = {load16(x), load16(x + 16)};
+  i32x16 magnitude = __builtin_elementwise_max((i32x16)v[0] & 0x7fffffff, (i32x16)v[1] & 0x7fffffff);
+  int32_t bits = __builtin_reduce_max(magnitude);
+  float greatest;
+  memcpy(&greatest, &bits, 4);
+  float inverse = greatest > 0 ? 127.0f / greatest : 0;
+  int32_t sum[2];
+  for (int i = 0; i < 2; i++) {
+    i32x16 level = __builtin_convertvector(__builtin_elementwise_roundeven(v[i] * inverse), i32x16);
+    i8x16 bytes = __builtin_convertvector(level, i8x16);
+    memcpy(out->quads + i * 4, &bytes, 16);
+    sum[i] = __builtin_reduce_add(level);
+  }
+  out->scale = greatest < INFINITY ? greatest / 127.0f : NAN;
+  if (!halves) {
+    sum[0] += sum[1];
+    sum[1] = 0;
+  }
+  for (int i = 0; i < 2; i++) {
+    out->start[i] = -offset * sum[i];
+    out->sum[i] = out->scale * (float)sum[i];
+  }
+}
+
+static void prepare(const apus_prepare *p, int64_t tile) {
+  int64_t first = tile * TILE_ROWS, count = p->rows - first < TILE_ROWS ? p->rows - first : TILE_ROWS;
+  const float *input = p->input + (size_t)first * p->input_stride;
+  if (!apus_is_quantized(p->dtype)) {
+    int64_t columns = apus_round_up(p->columns, 2);
+    float *out = (float *)p->out + first * columns;
+    for (int64_t m = 0; m < count; m++) {
+      const float *row = input + (size_t)m * p->input_stride;
+      if (count == 1) memcpy(out, row, (size_t)p->columns * 4);
+      else for (int64_t k = 0; k < p->columns; k++) out[k * count + m] = row[k];
+      if (columns > p->columns) out[p->columns * count + m] = 0;
+    }
+    return;
+  }
+  int64_t blocks = p->columns / 32;
+  activation_block *out = (activation_block *)p->out + first * blocks;
+  for (int64_t m = 0; m < count; m++) {
+    const float *row = input + (size_t)m * p->input_stride;
+    for (int64_t b = 0; b < blocks; b++) {
+      quantize_activations(row + b * 32, apus_level_offset(p->dtype), has_half_scales(p->dtype), &out[b * count + m]);
+    }
+  }
+}
+
+// ---- Quantised ---------------------------------------------------------------------------------------------------------
+
+// All rows of a prepared tile of `width` rows against one panel.
+INLINE void quantized_rows(const int dtype, const uint8_t *panel, const activation_block *x, int width, int64_t blocks,
+                           const float *bias, bool add, float *out, size_t stride, int columns) {
+#define TILE(mr) quantized_tile(dtype, mr, panel, x + done, width, blocks, bias, add, out + (size_t)done * stride, stride, columns)
+  for (int done = 0; done < width;) {
+    int left = width - done;
+#if TILE_ROWS >= 12
+    if (left >= 12) { TILE(12); done += 12; continue; }
+    if (left >= 8) { TILE(8); done += 8; continue; }
+#endif
+    if (left >= 6) { TILE(6); done += 6; continue; }
+    if (left >= 4) { TILE(4); done += 4; continue; }
+    if (left >= 3) { TILE(3); done += 3; continue; }
+    if (left >= 2) { TILE(2); done += 2; continue; }
+    TILE(1);
+    done += 1;
+  }
+#undef TILE
+}
+
+INLINE void multiply_quantized(const int dtype, const apus_multiply *job, int64_t first, int64_t count) {
+  const apus_product *p = job->product;
+  const apus_matrix *w = p->weights;
+  int64_t blocks = w->columns / 32;
+  size_t bytes = apus_panel_bytes(dtype, w->columns);
+  for (int64_t i = first; i < first + count; i++) {
+    int columns = w->rows - i * 16 < 16 ? (int)(w->rows - i * 16) : 16;
+    const activation_block *x = job->prepared;
+    for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
+      int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
+      quantized_rows(dtype, w->panels + (size_t)i * bytes, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
+                     p->out + (size_t)m * p->out_stride + i * 16, p->out_stride, columns);
+      x += width * blocks;
+    }
+  }
+}
+
+// One function a type, so that each is optimised by itself.
+#define QUANTIZED(name, dtype)                                                               \
+  static __attribute__((noinline)) void name(const apus_multiply *job, int64_t f, int64_t c) { \
+    multiply_quantized(dtype, job, f, c);                                                     \
+  }
+QUANTIZED(multiply_q4_0, APUS_Q4_0)
+QUANTIZED(multiply_q4_1, APUS_Q4_1)
+QUANTIZED(multiply_q5_0, APUS_Q5_0)
+QUANTIZED(multiply_q5_1, APUS_Q5_1)
+QUANTIZED(multiply_q8_0, APUS_Q8_0)
+QUANTIZED(multiply_q2_k, APUS_Q2_K)
+QUANTIZED(multiply_q3_k, APUS_Q3_K)
+QUANTIZED(multiply_q4_k, APUS_Q4_K)
+QUANTIZED(multiply_q5_k, APUS_Q5_K)
+QUANTIZED(multiply_q6_k, APUS_Q6_K)
+#undef QUANTIZED
+
+// ---- Dense -------------------------------------------------------------------------------------------------------------
+
+typedef struct {
+  const uint8_t *w;
+  size_t panel_step, step;
+  int panels;
+  const float *x;
+  int width;
+  int64_t k_count;
+  const float *bias;
+  bool add;
+  float *out;
+  size_t out_stride;
+  int columns;
+} dense_job;
+
+INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const dense_job *j, int done) {
+  f32x16 sum[2][TILE_ROWS];
+  float *out = j->out + (size_t)done * j->out_stride;
+  start_sums(mr, panels, j->bias, j->add, out, j->out_stride, j->columns, sum);
+  dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + done, 1, (size_t)j->width, j->k_count, sum);
+  store_sums(mr, panels, out, j->out_stride, j->columns, sum);
+}
+
+// All rows of a prepared tile against one or two panels.
+INLINE void dense_rows(const int dtype, const dense_job *j) {
+#define TILE(mr)                                         \
+  do {                                                   \
+    if (j->panels == 2) dense_tile_of(dtype, mr, 2, j, done); \
+    else dense_tile_of(dtype, mr, 1, j, done);           \
+    done += mr;                                          \
+  } while (0)
+  for (int done = 0; done < j->width;) {
+    int left = j->width - done;
+#if TILE_ROWS >= 12
+    if (left >= 12) { TILE(12); continue; }
+    if (left >= 8) { TILE(8); continue; }
+#endif
+    if (left >= 6) { TILE(6); continue; }
+    if (left >= 4) { TILE(4); continue; }
+    if (left >= 3) { TILE(3); continue; }
+    if (left >= 2) { TILE(2); continue; }
+    TILE(1);
+  }
+#undef TILE
+}
+
+static __attribute__((noinline)) void dense_rows_f32(const dense_job *j) { dense_rows(APUS_F32, j); }
+static __attribute__((noinline)) void dense_rows_f16(const dense_job *j) { dense_rows(APUS_F16, j); }
+static __attribute__((noinline)) void dense_rows_bf16(const dense_job *j) { dense_rows(APUS_BF16, j); }
+
+// Columns k ..< k + count of one or two panels as f32 panels.
+static void widen(int dtype, const uint8_t *w, size_t panel_step, int panels, int64_t count, float *out) {
+  for (int p = 0; p < panels; p++, w += panel_step, out += DENSE_COLUMNS * 16) {
+    for (int64_t k = 0; k < count; k++) {
+      if (dtype == APUS_F16) store16(out + k * 16, load_half((const uint16_t *)w + k * 16));
+      else store16(out + k * 16, load_dense(APUS_BF16, w + k / 2 * 64, k % 2));
+    }
+  }
+}
+
+// Many rows: the output is visited once per DENSE_COLUMNS columns, while two f32 panels of these columns stay in the cache.
+static void multiply_dense(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
+  const apus_product *p = job->product;
+  const apus_matrix *w = p->weights;
+  int64_t columns = apus_round_up(w->columns, 2), whole = w->dtype == APUS_BF16 ? columns : w->columns;
+  size_t bytes = apus_panel_bytes(w->dtype, w->columns), one = w->dtype == APUS_F32 ? 64 : 32;
+  bool few = job->rows <= TILE_ROWS;
+  for (int64_t i = first; i < first + count; i += 2) {
+    int panels = i + 1 < first + count ? 2 : 1;
+    int64_t left = w->rows - i * 16;
+    for (int64_t k = 0; k < whole; k += few ? whole : DENSE_COLUMNS) {
+      int64_t k_count = few || whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
+      const uint8_t *at = w->panels + (size_t)i * bytes + (size_t)k * one;
+      bool wide = !few && w->dtype != APUS_F32;
+      if (wide) widen(w->dtype, at, bytes, panels, k_count, scratch);
+      const float *x = job->prepared;
+      for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
+        int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
+        dense_job j = {.w = wide ? (const uint8_t *)scratch : at, .panel_step = wide ? DENSE_COLUMNS * 64 : bytes,
+                       .step = wide || w->dtype != APUS_F16 ? 64 : 32, .panels = panels,
+                       .x = x + k * width, .width = width, .k_count = k_count,
+                       .bias = p->bias && k == 0 ? p->bias + i * 16 : NULL, .add = p->add || k > 0,
+                       .out = p->out + (size_t)m * p->out_stride + i * 16, .out_stride = p->out_stride,
+                       .columns = left < panels * 16 ? (int)left : panels * 16};
+        if (wide || w->dtype == APUS_F32) dense_rows_f32(&j);
+        else if (w->dtype == APUS_F16) dense_rows_f16(&j);
+        else dense_rows_bf16(&j);
+        x += width * columns;
+      }
+    }
+  }
+}
+
+static void multiply(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
+  switch (job->product->weights->dtype) {
+    case APUS_Q4_0: multiply_q4_0(job, first, count); return;
+    case APUS_Q4_1: multiply_q4_1(job, first, count); return;
+    case APUS_Q5_0: multiply_q5_0(job, first, count); return;
+    case APUS_Q5_1: multiply_q5_1(job, first, count); return;
+    case APUS_Q8_0: multiply_q8_0(job, first, count); return;
+    case APUS_Q2_K: multiply_q2_k(job, first, count); return;
+    case APUS_Q3_K: multiply_q3_k(job, first, count); return;
+    case APUS_Q4_K: multiply_q4_k(job, first, count); return;
+    case APUS_Q5_K: multiply_q5_k(job, first, count); return;
+    case APUS_Q6_K: multiply_q6_k(job, first, count); return;
+    default: multiply_dense(job, first, count, scratch);
+  }
+}

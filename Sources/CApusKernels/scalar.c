@@ -1,0 +1,137 @@
+// The obvious kernels: plain loops that the fast ones are tested against, and that run where no vector unit is known.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+#include "panels.h"
+
+// A prepared row is the row itself: products here take the weights back to f32 and the activations through the same 8-bit
+// rounding as the fast kernels, so that what is compared is the arithmetic, not the rounding.
+static void prepare(const apus_prepare *p, int64_t tile) {
+  const float *row = p->input + (size_t)tile * p->input_stride;
+  if (!apus_is_quantized(p->dtype)) {
+    memcpy((float *)p->out + tile * apus_round_up(p->columns, 2), row, (size_t)p->columns * 4);
+    return;
+  }
+  activation_block *out = (activation_block *)p->out + tile * (p->columns / 32);
+  for (int64_t b = 0; b < p->columns / 32; b++) {
+    float greatest = 0;
+    bool finite = true;
+    for (int i = 0; i < 32; i++) {
+      float size = fabsf(row[b * 32 + i]);
+      finite = finite && size <= 3.4028235e38f;
+      if (size > greatest) greatest = size;
+    }
+    float inverse = greatest > 0 ? 127.0f / greatest : 0;
+    for (int i = 0; i < 32; i++) ((int8_t *)out[b].quads)[i] = finite ? (int8_t)nearbyintf(row[b * 32 + i] * inverse) : 0;
+    out[b].scale = finite ? greatest / 127.0f : NAN;
+  }
+}
+
+static void multiply(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
+  (void)scratch;
+  const apus_product *p = job->product;
+  const apus_matrix *w = p->weights;
+  float *weights = malloc((size_t)w->columns * 4);
+  if (!weights) abort();
+  int64_t last = (first + count) * 16 < w->rows ? (first + count) * 16 : w->rows;
+  for (int64_t n = first * 16; n < last; n++) {
+    apus_unpack_row(w, n, weights);
+    for (int64_t m = 0; m < job->rows; m++) {
+      float *out = p->out + (size_t)m * p->out_stride + n;
+      float sum = (p->add ? *out : 0) + (p->bias ? p->bias[n] : 0);
+      if (apus_is_quantized(w->dtype)) {
+        const activation_block *x = (const activation_block *)job->prepared + m * (w->columns / 32);
+        for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * (x[k / 32].scale * (float)((const int8_t *)x[k / 32].quads)[k % 32]);
+      } else {
+        const float *x = (const float *)job->prepared + m * apus_round_up(w->columns, 2);
+        for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
+      }
+      *out = sum;
+    }
+  }
+  free(weights);
+}
+
+static float cached(const void *cache, int kv_dtype, size_t at) {
+  if (kv_dtype == APUS_F32) return ((const float *)cache)[at];
+  float value;
+  apus_f16_to_f32((const uint16_t *)cache + at, &value, 1);
+  return value;
+}
+
+static void attend(const apus_attention *a, const apus_segment *s, int kv_head, int64_t first, int64_t count, float *scratch) {
+  (void)scratch;
+  int group = a->heads / a->kv_heads;
+  size_t d_count = (size_t)a->head_size, padded = (size_t)apus_round_up(a->head_size, 16);
+  float *weights = malloc((size_t)(s->position + s->tokens) * 4);
+  if (!weights) abort();
+  for (int64_t row = first; row < first + count; row++) {
+    int64_t position = s->position + row / group, from = a->window > 0 ? position - a->window + 1 : 0;
+    if (from < 0) from = 0;
+    size_t head = (size_t)(kv_head * group + row % group) * d_count;
+    const float *q = s->queries + (size_t)(row / group) * s->query_stride + head;
+    float *out = s->out + (size_t)(row / group) * s->out_stride + head, greatest = -INFINITY, sum = 0;
+    for (int64_t k = from; k <= position; k++) {
+      size_t at = ((size_t)kv_head * (size_t)s->capacity + (size_t)(k / 16 * 16)) * d_count + (size_t)(k % 16);
+      weights[k] = 0;
+      for (size_t d = 0; d < d_count; d++) weights[k] += q[d] * a->scale * cached(s->keys, a->kv_dtype, at + d * 16);
+      if (weights[k] > greatest) greatest = weights[k];
+    }
+    for (int64_t k = from; k <= position; k++) sum += weights[k] = expf(weights[k] - greatest);
+    for (size_t d = 0; d < d_count; d++) {
+      float total = 0;
+      for (int64_t k = from; k <= position; k++) {
+        total += weights[k] * cached(s->values, a->kv_dtype, ((size_t)kv_head * (size_t)s->capacity + (size_t)k) * padded + d);
+      }
+      out[d] = total / sum;
+    }
+  }
+  free(weights);
+}
+
+static void rms_norm(const float *x, const float *weight, float epsilon, int64_t columns, float *out) {
+  float squares = 0;
+  for (int64_t i = 0; i < columns; i++) squares += x[i] * x[i];
+  float scale = 1.0f / sqrtf(squares / (float)columns + epsilon);
+  for (int64_t i = 0; i < columns; i++) out[i] = x[i] * scale * weight[i];
+}
+
+static void gated(int activation, const float *gate, const float *up, int64_t columns, float *out) {
+  for (int64_t i = 0; i < columns; i++) {
+    float x = gate[i];
+    float y = activation == APUS_SILU ? x / (1.0f + expf(-x))
+                                      : 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
+    out[i] = y * up[i];
+  }
+}
+
+static void rotary(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved) {
+  for (int h = 0; h < heads; h++) {
+    for (int i = 0; i < pairs; i++) {
+      int a = h * head_size + (interleaved ? 2 * i : i), b = interleaved ? a + 1 : a + pairs;
+      float u = x[a], v = x[b];
+      x[a] = u * cosines[i] - v * sines[i];
+      x[b] = v * cosines[i] + u * sines[i];
+    }
+  }
+}
+
+static float log_sum_exp(const float *x, int64_t count) {
+  float greatest = -INFINITY;
+  double sum = 0;
+  for (int64_t i = 0; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
+  for (int64_t i = 0; i < count; i++) sum += exp((double)(x[i] - greatest));
+  return greatest + (float)log(sum);
+}
+
+static int64_t argmax(const float *x, int64_t count) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < count; i++) {
+    if (x[i] > x[best]) best = i;
+  }
+  return best;
+}
+
+const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};

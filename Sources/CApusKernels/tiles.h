@@ -1,0 +1,259 @@
+// The inner kernels, one body for every instruction set: an ISA file sets its target, defines TILE_ROWS, dot4 and includes this.
+// A tile is up to TILE_ROWS rows of activations against one or two panels of 16 weight rows. A sum always starts from its
+// initial value and takes the columns in order, so its result does not depend on the tile it was in.
+#include "internal.h"
+#include "panels.h"
+#include "vector.h"
+
+INLINE f32x16 splat(float x) { return (f32x16){} + x; }
+INLINE f32x16 load16(const float *p) { f32x16 v; memcpy(&v, p, 64); return v; }
+INLINE void store16(float *p, f32x16 v) { memcpy(p, &v, 64); }
+INLINE u8x64 load64(const uint8_t *p) { u8x64 v; memcpy(&v, p, 64); return v; }
+INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
+INLINE f32x16 load_half(const uint16_t *p) {
+  f16x16 v;
+  memcpy(&v, p, 32);
+  return __builtin_convertvector(v, f32x16);
+}
+INLINE f32x16 load_u8(const uint8_t *p) {
+  u8x16 v;
+  memcpy(&v, p, 16);
+  return to_float(__builtin_convertvector(v, i32x16));
+}
+INLINE f32x16 load_s8(const int8_t *p) {
+  i8x16 v;
+  memcpy(&v, p, 16);
+  return to_float(__builtin_convertvector(v, i32x16));
+}
+
+// A sum over the lanes in a fixed order: halves, quarters, eighths.
+INLINE float sum_lanes(f32x16 v) {
+  typedef float f32x8 __attribute__((vector_size(32)));
+  typedef float f32x4 __attribute__((vector_size(16)));
+  f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  return (b[0] + b[2]) + (b[1] + b[3]);
+}
+
+// The first `columns` lanes; the others are 0 and stay unread.
+INLINE f32x16 load_part(const float *p, int columns) {
+  if (columns >= 16) return load16(p);
+  f32x16 v = {};
+  memcpy(&v, p, (size_t)columns * 4);
+  return v;
+}
+INLINE void store_part(float *p, f32x16 v, int columns) {
+  if (columns >= 16) store16(p, v);
+  else memcpy(p, &v, (size_t)columns * 4);
+}
+
+// ---- Quantised weights ------------------------------------------------------------------------------------------------
+
+// A block of 32 columns of a panel: levels of the eight groups; the scale (and what is added per sum of activations) of
+// the two halves, equal where the type has one scale for 32.
+typedef struct {
+  u8x64 level[8];
+  f32x16 scale[2], minimum[2];
+} weight_block;
+
+INLINE void unpack_nibbles(const uint8_t nibbles[4][64], u8x64 level[8]) {
+  for (int v = 0; v < 4; v++) {
+    u8x64 both = load64(nibbles[v]);
+    level[v] = both & 15;
+    level[v + 4] = (u8x64)((u16x32)both >> 4) & 15;
+  }
+}
+INLINE void add_bits(const uint8_t bits[64], int to, u8x64 level[8]) {
+  u16x32 all = (u16x32)load64(bits);
+  u8x64 mask = (u8x64){} + (uint8_t)(1 << to);
+  for (int g = 0; g < 8; g++) level[g] |= (u8x64)(g < to ? all << (to - g) : all >> (g - to)) & mask;
+}
+INLINE void add_pairs(const uint8_t pairs[2][64], int to, u8x64 level[8]) {
+  u8x64 mask = (u8x64){} + (uint8_t)(3 << to);
+  for (int g = 0; g < 8; g++) {
+    u16x32 all = (u16x32)load64(pairs[g / 4]);
+    int from = g % 4 * 2;
+    level[g] |= (u8x64)(from < to ? all << (to - from) : all >> (from - to)) & mask;
+  }
+}
+
+INLINE bool has_minimum(int dtype) {
+  return dtype == APUS_Q4_1 || dtype == APUS_Q5_1 || dtype == APUS_Q4_K || dtype == APUS_Q5_K || dtype == APUS_Q2_K;
+}
+INLINE bool has_half_scales(int dtype) { return dtype == APUS_Q2_K || dtype == APUS_Q3_K || dtype == APUS_Q6_K; }
+
+INLINE void load_block(int dtype, const uint8_t *panel, int64_t b, weight_block *w) {
+  switch (dtype) {
+    case APUS_Q8_0: {
+      const panel_q8_0 *p = (const panel_q8_0 *)panel + b;
+      w->scale[0] = load_half(p->d);
+      for (int g = 0; g < 8; g++) w->level[g] = load64(p->levels[g]);
+      return;
+    }
+    case APUS_Q4_0: {
+      const panel_q4_0 *p = (const panel_q4_0 *)panel + b;
+      w->scale[0] = load_half(p->d);
+      unpack_nibbles(p->nibbles, w->level);
+      return;
+    }
+    case APUS_Q4_1: {
+      const panel_q4_1 *p = (const panel_q4_1 *)panel + b;
+      w->scale[0] = load_half(p->d);
+      w->minimum[0] = load_half(p->m);
+      unpack_nibbles(p->nibbles, w->level);
+      return;
+    }
+    case APUS_Q5_0: {
+      const panel_q5_0 *p = (const panel_q5_0 *)panel + b;
+      w->scale[0] = load_half(p->d);
+      unpack_nibbles(p->nibbles, w->level);
+      add_bits(p->bits, 4, w->level);
+      return;
+    }
+    case APUS_Q5_1: {
+      const panel_q5_1 *p = (const panel_q5_1 *)panel + b;
+      w->scale[0] = load_half(p->d);
+      w->minimum[0] = load_half(p->m);
+      unpack_nibbles(p->nibbles, w->level);
+      add_bits(p->bits, 4, w->level);
+      return;
+    }
+    case APUS_Q4_K: {
+      const panel_q4_k *p = (const panel_q4_k *)panel + b / 8;
+      const block_q4_k_panel *q = &p->blocks[b % 8];
+      w->scale[0] = load_half(p->d) * load_u8(q->scale);
+      w->minimum[0] = -(load_half(p->m) * load_u8(q->minimum));
+      unpack_nibbles(q->nibbles, w->level);
+      return;
+    }
+    case APUS_Q5_K: {
+      const panel_q5_k *p = (const panel_q5_k *)panel + b / 8;
+      const block_q5_k_panel *q = &p->blocks[b % 8];
+      w->scale[0] = load_half(p->d) * load_u8(q->scale);
+      w->minimum[0] = -(load_half(p->m) * load_u8(q->minimum));
+      unpack_nibbles(q->nibbles, w->level);
+      add_bits(q->bits, 4, w->level);
+      return;
+    }
+    case APUS_Q6_K: {
+      const panel_q6_k *p = (const panel_q6_k *)panel + b / 8;
+      const block_q6_k_panel *q = &p->blocks[b % 8];
+      f32x16 d = load_half(p->d);
+      for (int i = 0; i < 2; i++) w->scale[i] = d * load_s8(q->scale[i]);
+      unpack_nibbles(q->nibbles, w->level);
+      add_pairs(q->pairs, 4, w->level);
+      return;
+    }
+    case APUS_Q2_K: {
+      const panel_q2_k *p = (const panel_q2_k *)panel + b / 8;
+      const block_q2_k_panel *q = &p->blocks[b % 8];
+      f32x16 d = load_half(p->d), m = load_half(p->m);
+      for (int i = 0; i < 2; i++) {
+        u8x16 both;
+        memcpy(&both, q->scale_and_minimum[i], 16);
+        w->scale[i] = d * to_float(__builtin_convertvector(both & 15, i32x16));
+        w->minimum[i] = -(m * to_float(__builtin_convertvector(both >> 4, i32x16)));
+      }
+      for (int g = 0; g < 8; g++) w->level[g] = (u8x64){};
+      add_pairs(q->pairs, 0, w->level);
+      return;
+    }
+    default: {
+      const panel_q3_k *p = (const panel_q3_k *)panel + b / 8;
+      const block_q3_k_panel *q = &p->blocks[b % 8];
+      f32x16 d = load_half(p->d);
+      for (int i = 0; i < 2; i++) w->scale[i] = d * load_s8(q->scale[i]);
+      for (int g = 0; g < 8; g++) w->level[g] = (u8x64){};
+      add_pairs(q->pairs, 0, w->level);
+      add_bits(q->bits, 2, w->level);
+      return;
+    }
+  }
+}
+
+// `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
+// and, with `add`, what `out` holds.
+INLINE void quantized_tile(const int dtype, const int mr, const uint8_t *panel, const activation_block *x, int width,
+                           int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
+  f32x16 sum[TILE_ROWS];
+  f32x16 first = bias ? load_part(bias, columns) : splat(0);
+  for (int m = 0; m < mr; m++) sum[m] = add ? load_part(out + (size_t)m * out_stride, columns) + first : first;
+  for (int64_t b = 0; b < blocks; b++, x += width) {
+    weight_block w;
+    load_block(dtype, panel, b, &w);
+#pragma clang loop unroll(full)
+    for (int m = 0; m < mr; m++) {
+      const activation_block *a = &x[m];
+      if (has_half_scales(dtype)) {
+        i32x16 low = (i32x16){} + a->start[0], high = (i32x16){} + a->start[1];
+        for (int g = 0; g < 4; g++) low = dot4(low, w.level[g], a->quads[g]);
+        for (int g = 4; g < 8; g++) high = dot4(high, w.level[g], a->quads[g]);
+        f32x16 both = fma16(to_float(high), w.scale[1], to_float(low) * w.scale[0]);
+        sum[m] = fma16(both, splat(a->scale), sum[m]);
+        if (has_minimum(dtype)) {
+          sum[m] = fma16(w.minimum[0], splat(a->sum[0]), sum[m]);
+          sum[m] = fma16(w.minimum[1], splat(a->sum[1]), sum[m]);
+        }
+      } else {
+        i32x16 dot = (i32x16){} + a->start[0];
+        for (int g = 0; g < 8; g++) dot = dot4(dot, w.level[g], a->quads[g]);
+        sum[m] = fma16(to_float(dot) * w.scale[0], splat(a->scale), sum[m]);
+        if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(a->sum[0]), sum[m]);
+      }
+    }
+  }
+  for (int m = 0; m < mr; m++) store_part(out + (size_t)m * out_stride, sum[m], columns);
+}
+
+// ---- Dense weights ----------------------------------------------------------------------------------------------------
+
+// 16 weights of column k of a panel, in f32. bf16 lies in pairs of columns: `odd` picks the second.
+INLINE f32x16 load_dense(int dtype, const uint8_t *at, bool odd) {
+  if (dtype == APUS_F32) return load16((const float *)at);
+  if (dtype == APUS_F16) return load_half((const uint16_t *)at);
+  u32x16 pair;
+  memcpy(&pair, at, 64);
+  return (f32x16)(odd ? pair & 0xffff0000u : pair << 16);
+}
+
+// out[m][p · 16 + lane] = initial + Σ_k x[m · row_step + k · column_step] · w[p][k][lane]. Panels lie `panel_step` bytes
+// apart, columns (column pairs for bf16) `step` bytes. `columns` counts the output lanes over both panels.
+INLINE void dense_tile(const int dtype, const int mr, const int panels, const uint8_t *w, size_t panel_step, size_t step,
+                       const float *x, const size_t row_step, const size_t column_step, int64_t k_count, f32x16 sum[2][TILE_ROWS]) {
+  const int per = dtype == APUS_BF16 ? 2 : 1;
+  const uint8_t *w1 = w + panel_step;
+  for (int64_t k = 0; k < k_count; k += per) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < per; i++) {
+      f32x16 a = load_dense(dtype, w, i), b = a;
+      if (panels == 2) b = load_dense(dtype, w1, i);
+#pragma clang loop unroll(full)
+      for (int m = 0; m < mr; m++) {
+        f32x16 v = splat(x[(size_t)m * row_step + (size_t)i * column_step]);
+        sum[0][m] = fma16(a, v, sum[0][m]);
+        if (panels == 2) sum[1][m] = fma16(b, v, sum[1][m]);
+      }
+    }
+    x += (size_t)per * column_step;
+    w += step;
+    w1 += step;
+  }
+}
+
+INLINE void start_sums(const int mr, const int panels, const float *bias, bool add, const float *out, size_t out_stride,
+                       int columns, f32x16 sum[2][TILE_ROWS]) {
+  for (int p = 0; p < panels; p++) {
+    int part = columns - p * 16;
+    f32x16 first = bias ? load_part(bias + p * 16, part) : splat(0);
+    for (int m = 0; m < mr; m++) {
+      sum[p][m] = add ? load_part(out + (size_t)m * out_stride + p * 16, part) + first : first;
+    }
+  }
+}
+
+INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[2][TILE_ROWS]) {
+  for (int p = 0; p < panels; p++) {
+    for (int m = 0; m < mr; m++) store_part(out + (size_t)m * out_stride + p * 16, sum[p][m], columns - p * 16);
+  }
+}
