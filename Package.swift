@@ -28,7 +28,7 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        .target(name: "ApusLayers", dependencies: ["ApusTensor"]),
+        .target(name: "ApusLayers", dependencies: ["ApusTensor", "ApusDescription"]),
         .target(
             name: "ApusModels",
             dependencies: ["ApusLayers", "ApusCheckpoints", "ApusDescription", "ApusTokenizers"]),

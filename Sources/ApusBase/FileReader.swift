@@ -73,3 +73,12 @@ public final class FileReader: Sendable {
 
 /// The system's words for an error number.
 public func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
+
+/// Whether a path names something.
+public func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+/// Whether a path names a folder.
+public func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}

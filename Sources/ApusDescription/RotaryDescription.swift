@@ -1,0 +1,60 @@
+/// Rotary position embedding (Su et al. 2021) and how it is stretched beyond the training context.
+public struct RotaryDescription: Sendable, Equatable {
+    /// How the elements of a head pair up.
+    public enum Style: String, Sendable {
+        /// Element i with i + D/2 (Hugging Face's LLaMA).
+        case halfSplit
+        /// Element 2i with 2i + 1 (Meta's files).
+        case interleaved
+    }
+
+    public enum Scaling: Sendable, Equatable {
+        case none
+        /// Positions divided by the factor (Chen et al. 2023).
+        case linear(factor: Double)
+        /// The base grows with the sequence once it is longer than `originalContext`.
+        case dynamicNTK(factor: Double, originalContext: Int)
+        case yarn(YaRN)
+        /// LLaMA 3.1: low frequencies divided by the factor, high ones kept, a ramp between.
+        case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
+        /// Each frequency divided by its own number, as GGUF stores LLaMA 3's scaling; `headSize / 2` numbers.
+        case divisors([Float])
+    }
+
+    /// YaRN (Peng et al. 2023): frequencies between two bounds go from interpolated to kept.
+    public struct YaRN: Sendable, Equatable {
+        public var factor: Double
+        public var originalContext: Int
+        public var betaFast: Double
+        public var betaSlow: Double
+        /// Factor of cosines and sines.
+        public var attentionFactor: Double
+        /// Bounds rounded outwards to whole dimensions.
+        public var truncates: Bool
+
+        public init(
+            factor: Double, originalContext: Int, betaFast: Double = 32, betaSlow: Double = 1, attentionFactor: Double,
+            truncates: Bool = true
+        ) {
+            self.factor = factor
+            self.originalContext = originalContext
+            self.betaFast = betaFast
+            self.betaSlow = betaSlow
+            self.attentionFactor = attentionFactor
+            self.truncates = truncates
+        }
+    }
+
+    public var style: Style
+    public var base: Double
+    public var scaling: Scaling
+    /// Elements of a head that turn, an even number; the others pass.
+    public var dimensions: Int
+
+    public init(style: Style = .halfSplit, base: Double = 10000, scaling: Scaling = .none, dimensions: Int) {
+        self.style = style
+        self.base = base
+        self.scaling = scaling
+        self.dimensions = dimensions
+    }
+}

@@ -1,0 +1,26 @@
+import ApusBase
+import ApusCheckpoints
+import ApusDescription
+
+/// A folder in Hugging Face layout: `config.json` and safetensors.
+enum HuggingFaceSource {
+    static func open(_ folder: String) throws(InputError) -> ModelSource {
+        let path = folder + "/config.json"
+        guard fileExists(path) else {
+            throw InputError(
+                folder, fileExists(folder) ? "holds no config.json" : "does not exist",
+                remedy: "give a .gguf file, a folder in Hugging Face layout, or fetch a model with `apus pull org/name`")
+        }
+        let json = try JSON(contentsOf: path)
+        guard let object = json.object else { throw InputError(path, "is \(json.kind), not an object") }
+        var config = ConfigReader(path: path, object)
+        let modelType = try config.required(config.string("model_type"), "model_type")
+        guard Llama.names.contains(modelType) else {
+            throw config.error("model_type", "\(modelType) is not supported", remedy: "supported are \(Llama.names.sorted().joined(separator: ", "))")
+        }
+        let (description, ignored) = try Llama.description(of: &config, modelType: modelType)
+        return ModelSource(
+            path: folder, description: description, checkpoint: try SafetensorsCheckpoint(path: folder), scheme: .huggingFace,
+            interleavedHeads: false, notes: ignored.map { "\(path): the key \($0) is not known and was ignored" }, gguf: nil)
+    }
+}

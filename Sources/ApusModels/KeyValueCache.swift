@@ -1,0 +1,29 @@
+import ApusBase
+import ApusLayers
+import ApusTensor
+
+/// The keys and values of one sequence in one piece a layer; pages of memory are taken as positions fill.
+public final class KeyValueCache: KeyValueStore {
+    /// Positions it has room for.
+    public let capacity: Int
+    public let dtype: DType
+    private let layers: [LayerCache]
+
+    public init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
+        guard dtype == .f32 || dtype == .f16 else {
+            throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32 or f16")
+        }
+        var layers: [LayerCache] = []
+        for block in model.blocks {
+            guard let cache = model.backend.makeCache(block.attention.shape(cacheType: dtype), positions: positions) else {
+                throw InputError("the key-value cache", "no memory for \(positions) positions", remedy: "give a smaller --context")
+            }
+            layers.append(cache)
+        }
+        capacity = positions
+        self.dtype = dtype
+        self.layers = layers
+    }
+
+    public func layer(_ index: Int) -> LayerCache { layers[index] }
+}

@@ -1,0 +1,92 @@
+/// One product of a shared input: out = input · matrixᵀ (+ bias), or added to what `out` holds.
+public struct Product {
+    public var matrix: PackedMatrix
+    /// f32, `[matrix.rows]`.
+    public var bias: Storage?
+    public var out: Rows
+    public var adds: Bool
+
+    public init(_ matrix: PackedMatrix, bias: Storage? = nil, out: Rows, adds: Bool = false) {
+        self.matrix = matrix
+        self.bias = bias
+        self.out = out
+        self.adds = adds
+    }
+}
+
+public enum Activation: String, Sendable { case silu, geluTanh }
+
+/// The keys and values of one layer of one sequence, in the backend's own layout.
+public struct LayerCache: Sendable {
+    public let keys: Storage
+    public let values: Storage
+    /// Positions it has room for, a multiple of 64.
+    public let capacity: Int
+
+    public init(keys: Storage, values: Storage, capacity: Int) {
+        self.keys = keys
+        self.values = values
+        self.capacity = capacity
+    }
+}
+
+/// New tokens of one sequence: rows `rows` of the batch, at positions from `position` on.
+public struct Segment: Sendable {
+    public var rows: Range<Int>
+    public var position: Int
+
+    public init(rows: Range<Int>, position: Int) {
+        self.rows = rows
+        self.position = position
+    }
+}
+
+/// The shape of an attention layer.
+public struct AttentionShape: Sendable, Equatable {
+    public var heads: Int
+    public var kvHeads: Int
+    public var headSize: Int
+    /// Factor of the scores, 1/√D as a rule.
+    public var scale: Float
+    /// Positions a query may see, its own included; nil: all before it.
+    public var window: Int?
+    /// Element type of the cache: f32 or f16.
+    public var cacheType: DType
+
+    public init(heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, cacheType: DType) {
+        self.heads = heads
+        self.kvHeads = kvHeads
+        self.headSize = headSize
+        self.scale = scale
+        self.window = window
+        self.cacheType = cacheType
+    }
+}
+
+/// The operations that a decoder needs of a device. Calls are queued in order and may return before they are done; results are
+/// read after `synchronize()`. Activations are f32.
+public protocol Backend: AnyObject, Sendable {
+    /// Zeroed memory; traps the need for a nil check into an error at the caller's.
+    func allocate(byteCount: Int) -> Storage?
+    /// Waits until all that was queued is done.
+    func synchronize()
+
+    /// Products of one input `[M, K]` with several matrices `[N, K]`.
+    func linear(_ input: Rows, _ products: [Product])
+    /// Rows `ids` of the matrix, in f32.
+    func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows)
+    /// RMSNorm (Zhang & Sennrich 2019) of each row; `weight` is f32 `[width]`.
+    func rmsNorm(_ input: Rows, weight: Storage, epsilon: Float, into out: Rows)
+    /// The same for each of `heads` heads in a row, in place.
+    func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float)
+    /// out = activation(gate) · up (Shazeer 2020).
+    func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows)
+    /// Rotates, in place, the first `2 · cosines.width` elements of each head; cosines and sines are `[M, pairs]`.
+    func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool)
+
+    /// Room for `positions` positions of one sequence in one layer, nil without memory.
+    func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache?
+    /// Stores keys and values of the new tokens and attends causally: queries and out `[M, H·D]`, keys and values `[M, K·D]`.
+    /// `segments` and `caches` go together, one a sequence.
+    func attend(_ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows)
+}

@@ -1,0 +1,165 @@
+import CApusKernels
+
+/// The instruction sets that kernels exist for.
+public enum InstructionSet: String, CaseIterable, Sendable {
+    case scalar, avx2, avx512, neon
+
+    fileprivate var kernels: OpaquePointer? {
+        let number: apus_isa =
+            switch self {
+            case .scalar: APUS_ISA_SCALAR
+            case .avx2: APUS_ISA_AVX2
+            case .avx512: APUS_ISA_AVX512
+            case .neon: APUS_ISA_NEON
+            }
+        return apus_kernels_for(Int32(number.rawValue))
+    }
+
+    /// Whether this processor (and build) has it.
+    public var isSupported: Bool { kernels != nil }
+}
+
+/// The processor: C kernels over a pool of threads. Calls run to their end before they return; one caller at a time.
+public final class CPUBackend: Backend, @unchecked Sendable {
+    public let threadCount: Int
+    let kernels: OpaquePointer
+    let pool: OpaquePointer
+
+    /// The best instruction set unless one is given; nil when the processor lacks it or threads cannot be started.
+    public init?(threads: Int, instructionSet: InstructionSet? = nil) {
+        guard let kernels = instructionSet.map(\.kernels) ?? apus_kernels_best(), let pool = apus_pool_create(Int32(threads)) else {
+            return nil
+        }
+        self.kernels = kernels
+        self.pool = pool
+        threadCount = threads
+    }
+
+    deinit { apus_pool_destroy(pool) }
+
+    public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
+
+    public func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
+    public func synchronize() {}
+
+    /// Runs `body` for 0 ..< tasks on the threads; its second argument is the thread's number.
+    public func parallel(_ tasks: Int, _ body: (Int, Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            var box = TaskBox(body: body)
+            withUnsafeMutablePointer(to: &box) { box in
+                apus_pool_run(
+                    pool, Int64(tasks),
+                    { context, task, thread in
+                        context!.assumingMemoryBound(to: TaskBox.self).pointee.body(Int(task), Int(thread))
+                    }, box)
+            }
+        }
+    }
+
+    private struct TaskBox { let body: (Int, Int) -> Void }
+
+    /// Scratch memory of a thread inside `parallel`.
+    public func scratch(thread: Int, byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: apus_pool_scratch(pool, Int32(thread), byteCount), count: byteCount)
+    }
+
+    // MARK: Operations
+
+    public func linear(_ input: Rows, _ products: [Product]) {
+        withUnsafeTemporaryAllocation(of: apus_matrix.self, capacity: products.count) { matrices in
+            withUnsafeTemporaryAllocation(of: apus_product.self, capacity: products.count) { list in
+                for (i, product) in products.enumerated() {
+                    precondition(product.matrix.columns == input.width && product.out.width == product.matrix.rows)
+                    precondition(product.out.count == input.count)
+                    matrices.initializeElement(at: i, to: product.matrix.descriptor)
+                    list.initializeElement(
+                        at: i,
+                        to: apus_product(
+                            weights: matrices.baseAddress! + i, bias: product.bias.map { UnsafePointer($0.floats) },
+                            out: product.out.start, out_stride: product.out.stride, add: product.adds))
+                }
+                apus_linear(kernels, pool, input.start, input.stride, Int64(input.count), list.baseAddress!, Int32(products.count))
+            }
+        }
+    }
+
+    public func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows) {
+        precondition(ids.count == out.count && out.width == matrix.columns)
+        for (i, id) in ids.enumerated() { matrix.unpack(row: Int(id), into: out[i].baseAddress!) }
+    }
+
+    public func rmsNorm(_ input: Rows, weight: Storage, epsilon: Float, into out: Rows) {
+        precondition(weight.byteCount >= input.width * 4 && out.width == input.width && out.count == input.count)
+        apus_rms_norm(
+            kernels, pool, input.start, input.stride, weight.floats, epsilon, Int64(input.count), Int64(input.width), out.start, out.stride)
+    }
+
+    public func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float) {
+        let size = x.width / heads
+        for head in 0..<heads {
+            let part = x.columns(head * size..<(head + 1) * size)
+            rmsNorm(part, weight: weight, epsilon: epsilon, into: part)
+        }
+    }
+
+    public func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows) {
+        precondition(gate.width == up.width && gate.width == out.width && gate.count == out.count && up.count == out.count)
+        let kind = activation == .silu ? APUS_SILU : APUS_GELU_TANH
+        apus_gated(
+            kernels, pool, Int32(kind.rawValue), gate.start, gate.stride, up.start, up.stride, Int64(out.count), Int64(out.width),
+            out.start, out.stride)
+    }
+
+    public func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool) {
+        precondition(x.width / heads >= cosines.width * 2 && cosines.count == x.count && cosines.stride == cosines.width)
+        apus_rotary(
+            kernels, pool, x.start, x.stride, cosines.start, sines.start, Int64(x.count), Int32(heads), Int32(x.width / heads),
+            Int32(cosines.width), interleaved)
+    }
+
+    public func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache? {
+        let capacity = (positions + 63) / 64 * 64
+        func bytes(_ values: Bool) -> Int {
+            apus_kv_bytes(shape.cacheType.kernelNumber, Int32(shape.kvHeads), Int32(shape.headSize), Int64(capacity), values)
+        }
+        guard let keys = allocate(byteCount: bytes(false)), let values = allocate(byteCount: bytes(true)) else { return nil }
+        return LayerCache(keys: keys, values: values, capacity: capacity)
+    }
+
+    public func attend(
+        _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows
+    ) {
+        withUnsafeTemporaryAllocation(of: apus_segment.self, capacity: segments.count) { list in
+            for (i, segment) in segments.enumerated() {
+                let cache = caches[i]
+                precondition(segment.position + segment.rows.count <= cache.capacity)
+                list.initializeElement(
+                    at: i,
+                    to: apus_segment(
+                        queries: queries.start + segment.rows.lowerBound * queries.stride, query_stride: queries.stride,
+                        out: out.start + segment.rows.lowerBound * out.stride, out_stride: out.stride,
+                        keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
+                        tokens: Int64(segment.rows.count), position: Int64(segment.position)))
+            }
+            var call = apus_attention(
+                heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads), head_size: Int32(shape.headSize),
+                kv_dtype: shape.cacheType.kernelNumber, scale: shape.scale, window: Int64(shape.window ?? 0),
+                segments: UnsafePointer(list.baseAddress!), segment_count: Int32(segments.count))
+            for (i, segment) in segments.enumerated() {
+                let first = segment.rows.lowerBound
+                apus_kv_store(
+                    &call, list.baseAddress! + i, keys.start + first * keys.stride, keys.stride, values.start + first * values.stride,
+                    values.stride)
+            }
+            apus_attend(kernels, pool, &call)
+        }
+    }
+
+    /// log Σ exp of a row.
+    public func logSumExp(_ row: UnsafeMutableBufferPointer<Float>) -> Float {
+        apus_log_sum_exp(kernels, row.baseAddress!, Int64(row.count))
+    }
+
+    /// The index of a row's greatest element; the first when several are equal.
+    public func argmax(_ row: UnsafeMutableBufferPointer<Float>) -> Int { Int(apus_argmax(kernels, row.baseAddress!, Int64(row.count))) }
+}

@@ -1,0 +1,49 @@
+import Glibc
+
+/// A piece of zeroed memory that tensors share. Large ones are backed by huge pages where the system has them, and no page is
+/// taken before it is touched.
+public final class Storage: @unchecked Sendable {
+    public let byteCount: Int
+    @usableFromInline let address: UnsafeMutableRawPointer
+    private let owner: Storage?
+
+    /// Nil when the system has no memory left.
+    public init?(byteCount: Int) {
+        let size = max(byteCount, 64)
+        let huge = 2 << 20
+        let reserve = size >= huge ? size + huge : size
+        guard let start = mmap(nil, reserve, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+            start != MAP_FAILED
+        else { return nil }
+        var address = start
+        if size >= huge {
+            let aligned = (Int(bitPattern: start) + huge - 1) / huge * huge
+            address = UnsafeMutableRawPointer(bitPattern: aligned)!
+            if aligned > Int(bitPattern: start) { munmap(start, aligned - Int(bitPattern: start)) }
+            let slack = Int(bitPattern: start) + reserve - aligned - size
+            let tail = (aligned + size + 4095) / 4096 * 4096
+            if slack > 4096 { munmap(UnsafeMutableRawPointer(bitPattern: tail)!, Int(bitPattern: start) + reserve - tail) }
+            madvise(address, size, 14)  // MADV_HUGEPAGE
+        }
+        self.address = address
+        self.byteCount = size
+        owner = nil
+    }
+
+    /// A part of another storage, which it keeps alive.
+    public init(part owner: Storage, at offset: Int, byteCount: Int) {
+        precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= owner.byteCount)
+        address = owner.address + offset
+        self.byteCount = byteCount
+        self.owner = owner
+    }
+
+    deinit {
+        if owner == nil { munmap(address, byteCount) }
+    }
+
+    /// The bytes. The caller keeps the storage alive and sees to it that no one else writes.
+    public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: address, count: byteCount) }
+    /// The bytes as f32.
+    public var floats: UnsafeMutablePointer<Float> { address.assumingMemoryBound(to: Float.self) }
+}
