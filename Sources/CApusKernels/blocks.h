@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#pragma pack(push, 1)  // a mapped file may put them at any address
 typedef struct { uint16_t d; uint8_t qs[16]; } block_q4_0;                                            // d (q - 8)
 typedef struct { uint16_t d, m; uint8_t qs[16]; } block_q4_1;                                         // d q + m
 typedef struct { uint16_t d; uint8_t qh[4], qs[16]; } block_q5_0;                                     // d (q - 16)
@@ -14,6 +15,7 @@ typedef struct { uint8_t high[32], qs[64], scales[12]; uint16_t d; } block_q3_k;
 typedef struct { uint16_t d, m; uint8_t scales[12], qs[128]; } block_q4_k;                            // d s q - m t
 typedef struct { uint16_t d, m; uint8_t scales[12], high[32], qs[128]; } block_q5_k;                  // d s q - m t
 typedef struct { uint8_t low[128], high[64]; int8_t scales[16]; uint16_t d; } block_q6_k;             // d s (q - 32)
+#pragma pack(pop)
 
 _Static_assert(sizeof(block_q4_0) == 18 && sizeof(block_q4_1) == 20 && sizeof(block_q5_0) == 22, "layout");
 _Static_assert(sizeof(block_q5_1) == 24 && sizeof(block_q8_0) == 34 && sizeof(block_q2_k) == 84, "layout");
