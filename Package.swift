@@ -42,7 +42,7 @@ let package = Package(
             ]),
         .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
-        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers"]),
+        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates"]),
         .testTarget(name: "ApusCheckpointsTests", dependencies: ["ApusCheckpoints"]),
         .testTarget(name: "ApusHubTests", dependencies: ["ApusHub"]),

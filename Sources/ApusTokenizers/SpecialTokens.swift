@@ -1,0 +1,122 @@
+/// Finds the tokens that are matched in raw text before anything else: the leftmost, of those the longest.
+struct SpecialTokens: Sendable {
+    /// How a token is matched (the fields of an added token in `tokenizer.json`).
+    struct Entry: Sendable {
+        var id: Int32
+        var text: [UInt8]
+        /// Text that a user types stays text unless special tokens are asked for.
+        var isSpecial: Bool
+        /// White space around the token belongs to it.
+        var stripsLeft = false
+        var stripsRight = false
+        /// Matches only where no word character adjoins.
+        var isWholeWord = false
+    }
+
+    struct Match {
+        var range: Range<UnsafePointer<UInt8>>
+        var id: Int32
+    }
+
+    private struct Node {
+        var byte: UInt8
+        var firstChild: Int32 = -1
+        var nextSibling: Int32 = -1
+        var entry: Int32 = -1
+    }
+
+    private(set) var entries: [Entry] = []
+    private var nodes: [Node] = []
+    /// The root's children by byte, or -1; apart for the entries that are matched always and for all of them.
+    private var roots = Array(repeating: Int32(-1), count: 256)
+    private var startsPlain = Array(repeating: false, count: 256)
+    private(set) var hasPlainEntries = false
+
+    init(_ entries: [Entry]) {
+        for entry in entries where !entry.text.isEmpty { add(entry) }
+    }
+
+    private mutating func add(_ entry: Entry) {
+        let first = Int(entry.text[0])
+        if roots[first] < 0 {
+            roots[first] = Int32(nodes.count)
+            nodes.append(Node(byte: entry.text[0]))
+        }
+        var node = Int(roots[first])
+        for byte in entry.text.dropFirst() { node = child(of: node, byte) ?? addChild(of: node, byte) }
+        nodes[node].entry = Int32(entries.count)
+        entries.append(entry)
+        if !entry.isSpecial {
+            startsPlain[first] = true
+            hasPlainEntries = true
+        }
+    }
+
+    private func child(of node: Int, _ byte: UInt8) -> Int? {
+        var child = nodes[node].firstChild
+        while child >= 0, nodes[Int(child)].byte != byte { child = nodes[Int(child)].nextSibling }
+        return child >= 0 ? Int(child) : nil
+    }
+
+    private mutating func addChild(of node: Int, _ byte: UInt8) -> Int {
+        nodes.append(Node(byte: byte, nextSibling: nodes[node].firstChild))
+        nodes[node].firstChild = Int32(nodes.count - 1)
+        return nodes.count - 1
+    }
+
+    /// The next token in `p..<end`; of the special ones only when `parsingSpecial`. `start` is where the text starts.
+    func find(
+        from p: UnsafePointer<UInt8>, in start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, parsingSpecial: Bool
+    ) -> Match? {
+        guard parsingSpecial ? !entries.isEmpty : hasPlainEntries else { return nil }
+        var at = p
+        while at < end {
+            let isStart = parsingSpecial ? roots[Int(at[0])] >= 0 : startsPlain[Int(at[0])]
+            if isStart, let match = longest(at, p, start, end, parsingSpecial) { return match }
+            at += 1
+        }
+        return nil
+    }
+
+    private func longest(
+        _ at: UnsafePointer<UInt8>, _ p: UnsafePointer<UInt8>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
+        _ parsingSpecial: Bool
+    ) -> Match? {
+        var node: Int? = Int(roots[Int(at[0])])
+        var stop = at + 1
+        var found: Match?
+        while let current = node {
+            if nodes[current].entry >= 0 {
+                let entry = entries[Int(nodes[current].entry)]
+                if parsingSpecial || !entry.isSpecial, !entry.isWholeWord || standsAlone(at..<stop, start, end) {
+                    found = Match(range: stripped(at..<stop, entry, from: p, end), id: entry.id)
+                }
+            }
+            guard stop < end else { break }
+            node = child(of: current, stop[0])
+            stop += 1
+        }
+        return found
+    }
+
+    private func standsAlone(_ range: Range<UnsafePointer<UInt8>>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Bool {
+        let text = TextClassifier()
+        let (low, high) = (range.lowerBound, range.upperBound)
+        if low > start, CategorySet.words.has(text.item(low - UTF8Scanning.lengthBefore(low, start), low).category) { return false }
+        return high >= end || !CategorySet.words.has(text.item(high, end).category)
+    }
+
+    private func stripped(
+        _ range: Range<UnsafePointer<UInt8>>, _ entry: Entry, from p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+    ) -> Range<UnsafePointer<UInt8>> {
+        let text = TextClassifier()
+        var (low, high) = (range.lowerBound, range.upperBound)
+        while entry.stripsLeft, low > p {
+            let length = UTF8Scanning.lengthBefore(low, p)
+            guard CategorySet.whiteSpace.has(text.item(low - length, low).category) else { break }
+            low -= length
+        }
+        if entry.stripsRight { high = text.run(of: .whiteSpace, high, end) }
+        return low..<high
+    }
+}
