@@ -13,7 +13,7 @@ enum EndOfGeneration {
         ["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"],
         ["<|file_sep|>"],
     ]
-    /// Marks around the gap of a fill-in task: control tokens, though files call some user-defined.
+    /// Marks around the gap of a fill-in task.
     private static let gapMarks = [
         ["<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"],
         ["<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"],
@@ -22,30 +22,34 @@ enum EndOfGeneration {
     /// Parts of a message's head in gpt-oss, which are shown.
     private static let shownMarks = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"]
 
-    /// Returns the tokens that end generation, and marks what looks like a control token as one.
+    /// Returns the tokens that end generation, and marks what looks like a control token as one: files call some user-defined.
     static func claim(in vocabulary: Vocabulary, named: [Int32?]) -> Set<Int32> {
-        var endOfGeneration = Set<Int32>()
-        func mark(_ text: String) -> Int? {
-            guard let id = vocabulary.id(text) else { return nil }
-            vocabulary.setKind(.control, of: id)
-            return id
-        }
-        for group in fileEndings { if let id = group.lazy.compactMap(mark).first { endOfGeneration.insert(Int32(id)) } }
-        for group in gapMarks { _ = group.lazy.compactMap(mark).first }
-        for text in endings { if let id = mark(text) { endOfGeneration.insert(Int32(id)) } }
-        for text in shownMarks { if let id = vocabulary.id(text) { vocabulary.setKind(.userDefined, of: id) } }
-        for case let id? in named { endOfGeneration.insert(id) }
+        for group in fileEndings + gapMarks { if let id = first(of: group, in: vocabulary) { vocabulary.setKind(.control, of: id) } }
+        for id in endings.compactMap(vocabulary.id) { vocabulary.setKind(.control, of: id) }
+        for id in shownMarks.compactMap(vocabulary.id) { vocabulary.setKind(.userDefined, of: id) }
+        let (partEnd, plainEnd) = exceptions(vocabulary)
+        if let partEnd { vocabulary.setKind(.userDefined, of: partEnd) }
+        if let plainEnd { vocabulary.setKind(.normal, of: plainEnd) }
+        return find(in: vocabulary, named: named)
+    }
 
+    /// The tokens that end generation.
+    static func find(in vocabulary: Vocabulary, named: [Int32?]) -> Set<Int32> {
+        var found = endings.compactMap(vocabulary.id) + fileEndings.compactMap { first(of: $0, in: vocabulary) }
+        found += named.compactMap { $0.map(Int.init) }
+        let (partEnd, plainEnd) = exceptions(vocabulary)
+        return Set(found.filter { $0 != partEnd && $0 != plainEnd }.map(Int32.init))
+    }
+
+    private static func first(of texts: [String], in vocabulary: Vocabulary) -> Int? {
+        texts.lazy.compactMap(vocabulary.id).first
+    }
+
+    /// "<|end|>" where messages close with a mark of their own and it closes a part only; "</s>" where it is plain text.
+    private static func exceptions(_ vocabulary: Vocabulary) -> (partEnd: Int?, plainEnd: Int?) {
         func has(_ text: String) -> Bool { vocabulary.id(text) != nil }
-        // Where messages close with their own mark, "<|end|>" only closes a part of one.
-        if let end = vocabulary.id("<|end|>"), has("<|return|>") && has("<|call|>") || (has("<|call|>") || has("<|calls|>")) && has("<|flush|>") {
-            endOfGeneration.remove(Int32(end))
-            vocabulary.setKind(.userDefined, of: end)
-        }
-        if let plain = vocabulary.id("</s>"), has("<|tool_response>") || has("<|plamo:eos|>") {
-            endOfGeneration.remove(Int32(plain))
-            vocabulary.setKind(.normal, of: plain)
-        }
-        return endOfGeneration
+        let closesParts = has("<|return|>") && has("<|call|>") || (has("<|call|>") || has("<|calls|>")) && has("<|flush|>")
+        let hasPlainEnd = has("<|tool_response>") || has("<|plamo:eos|>")
+        return (closesParts ? vocabulary.id("<|end|>") : nil, hasPlainEnd ? vocabulary.id("</s>") : nil)
     }
 }

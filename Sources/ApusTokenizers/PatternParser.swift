@@ -176,7 +176,10 @@ struct PatternParser {
         var isFirst = true
         while let scalar = next, scalar != "]" || isFirst {
             isFirst = false
-            if scalar == "[" { throw error("a set inside a set") }
+            if scalar == "[" {
+                try addNested(to: &set)
+                continue
+            }
             if scalar == "&", position + 1 < scalars.count, scalars[position + 1] == "&" { throw error("an intersection of sets") }
             guard let low = try member(of: &set) else { continue }
             guard next == "-", position + 1 < scalars.count, scalars[position + 1] != "]" else {
@@ -191,6 +194,17 @@ struct PatternParser {
         if ignoresCase { addOtherCases(to: &set) }
         set.negated = negated
         return sealed(set)
+    }
+
+    /// A set inside a set adds its members.
+    private mutating func addNested(to set: inout CharacterSet) throws(InputError) {
+        guard position + 1 < scalars.count, scalars[position + 1] != ":", depth < 64 else { throw error("a POSIX class, or sets nested too deep") }
+        depth += 1
+        let inner = try bracket()
+        depth -= 1
+        guard !inner.negated else { throw error("a complement inside a set") }
+        set.categories.formUnion(inner.categories)
+        set.ranges += inner.ranges
     }
 
     /// One code point, or nil after a class was added to the set.

@@ -9,7 +9,10 @@ struct PieceSplitter {
     init(_ preTokenizer: PreTokenizer) {
         stages = preTokenizer.stages
         matchers = stages.map { stage in
-            if case .pattern(let program, _, _) = stage { PatternMatcher(program) } else { nil }
+            switch stage {
+            case .words: nil
+            case .pattern(let program, _, _), .alphabetPattern(let program, _, _): PatternMatcher(program)
+            }
         }
     }
 
@@ -29,6 +32,7 @@ struct PieceSplitter {
                 switch stages[index] {
                 case .words(let scanner): split(piece, scanner, into: &refined)
                 case .pattern(_, let behavior, let inverted): split(piece, index, behavior, inverted, into: &refined)
+                case .alphabetPattern(_, let behavior, let inverted): splitSpelled(piece, index, behavior, inverted, into: &refined)
                 }
             }
             pieces = refined
@@ -76,5 +80,32 @@ struct PieceSplitter {
             p = match.upperBound
         }
         add(p..<piece.upperBound, isDelimiter: inverted)
+    }
+
+    /// Splits the piece where the pattern splits its spelling in the alphabet for bytes, a code point for each byte.
+    private mutating func splitSpelled(
+        _ piece: Range<Position>, _ index: Int, _ behavior: PreTokenizer.Behavior, _ inverted: Bool, into pieces: inout [Range<Position>]
+    ) {
+        var spelling: [UInt8] = []
+        for byte in UnsafeBufferPointer(start: piece.lowerBound, count: piece.count) { ByteAlphabet.append(byte, to: &spelling) }
+        var p = piece.lowerBound
+        spelling.withUnsafeBufferPointer { buffer in
+            let start = buffer.baseAddress!
+            var parts: [Range<Position>] = []
+            split(start..<start + buffer.count, index, behavior, inverted, into: &parts)
+            var at = start
+            func advance(to stop: Position) {
+                while at < stop {
+                    at += at[0] < 0x80 ? 1 : 2
+                    p += 1
+                }
+            }
+            for part in parts {
+                advance(to: part.lowerBound)
+                let low = p
+                advance(to: part.upperBound)
+                pieces.append(low..<p)
+            }
+        }
     }
 }

@@ -14,6 +14,8 @@ struct PreTokenizer: Sendable {
     enum Stage: Sendable {
         case words(WordScanner)
         case pattern(PatternProgram, Behavior, inverted: Bool)
+        /// A pattern over GPT-2's alphabet for bytes instead of the text itself.
+        case alphabetPattern(PatternProgram, Behavior, inverted: Bool)
     }
 
     private(set) var stages: [Stage]

@@ -48,7 +48,7 @@ func matcherPieces(_ patterns: [String], _ text: String) throws -> [String] {
 
     @Test("that are not understood are errors", arguments: [
         "(", ")", "[a", "a**", "*a", #"\p{Greek}"#, #"\p{L"#, #"(?P<n>a)"#, #"\1"#, #"[a&&b]"#, #"[[:alpha:]]"#, #"\x{110000}"#, "a{3,2}",
-        "a{5000}", #"\"#, "[z-a]", "(?<=ab)c", #"\R"#, "(?:(?:(?:a{999}){999}){9}){9}", String(repeating: "(", count: 100_000),
+        "a{5000}", #"\"#, "[z-a]", "(?<=ab)c", #"\R"#, "(?:(?:(?:a{999}){999}){9}){9}", String(repeating: "(", count: 500),
     ])
     func errors(pattern: String) {
         #expect(throws: InputError.self) { try PatternProgram(pattern, subject: "test") }

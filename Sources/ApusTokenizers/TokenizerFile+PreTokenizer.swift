@@ -1,0 +1,93 @@
+import ApusBase
+
+extension TokenizerFile {
+    /// Byte-level BPE shows by "ByteLevel" among the pre-tokenizers.
+    func readPreTokenizer() throws(InputError) -> PreTokenizer {
+        var builder = Builder(file: self)
+        try builder.add(preTokenizer, at: "pre_tokenizer")
+        guard builder.hasByteLevel else {
+            throw error(
+                "pre_tokenizer", "no \"ByteLevel\" is among the pre-tokenizers, so this is no byte-level BPE",
+                remedy: "byte-level BPE is what can be read so far")
+        }
+        var result = PreTokenizer(stages: builder.stages)
+        result.addsPrefixSpace = builder.addsPrefixSpace
+        return result
+    }
+
+    private struct Builder {
+        let file: TokenizerFile
+        var stages: [PreTokenizer.Stage] = []
+        var hasByteLevel = false
+        var addsPrefixSpace = false
+
+        init(file: TokenizerFile) { self.file = file }
+
+        mutating func add(_ component: JSON, at location: String) throws(InputError) {
+            guard let type = component["type"]?.string else {
+                if component.isNull { return }
+                throw file.error(location, "must have a \"type\"")
+            }
+            switch type {
+            case "Sequence":
+                for (index, part) in (component["pretokenizers"]?.array ?? []).enumerated() {
+                    try add(part, at: "\(location).pretokenizers[\(index)]")
+                }
+            case "ByteLevel": try addByteLevel(component, at: location)
+            case "Split": try addSplit(component, at: location)
+            case "Digits":
+                let pattern = component["individual_digits"]?.bool ?? false ? #"\p{N}"# : #"\p{N}+"#
+                try addPattern(pattern, .isolated, inverted: false, at: location)
+            case "Punctuation":
+                let behavior = try behavior(component["behavior"] ?? .string("Isolated"), at: location)
+                try addPattern(#"[\p{P}$+<=>^`|~]"#, behavior, inverted: false, at: location)
+            case "Whitespace": try addPattern(#"\w+|[^\w\s]+"#, .removed, inverted: true, at: location)
+            case "WhitespaceSplit": try addPattern(#"\s"#, .removed, inverted: false, at: location)
+            default:
+                throw file.error(location, "the pre-tokenizer \"\(type)\" is not supported", remedy: "byte-level BPE with Split, Digits, Punctuation or Whitespace is")
+            }
+        }
+
+        private mutating func addByteLevel(_ component: JSON, at location: String) throws(InputError) {
+            guard !hasByteLevel else { throw file.error(location, "\"ByteLevel\" occurs twice") }
+            if component["add_prefix_space"]?.bool ?? true {
+                guard stages.isEmpty else { throw file.error(location, "\"add_prefix_space\" after other pre-tokenizers is not supported") }
+                addsPrefixSpace = true
+            }
+            if component["use_regex"]?.bool ?? true { try addPattern(WordScanner.gpt2Pattern, .isolated, inverted: false, at: location) }
+            hasByteLevel = true
+        }
+
+        private mutating func addSplit(_ component: JSON, at location: String) throws(InputError) {
+            let pattern: String
+            if let regex = component["pattern"]?["Regex"]?.string {
+                pattern = regex
+            } else if let text = component["pattern"]?["String"]?.string, !text.isEmpty {
+                pattern = text.unicodeScalars.map { "\\x{" + String($0.value, radix: 16) + "}" }.joined()
+            } else {
+                throw file.error(location, "\"pattern\" must hold a \"Regex\" or a \"String\"")
+            }
+            let behavior = try behavior(component["behavior"] ?? .null, at: location)
+            try addPattern(pattern, behavior, inverted: component["invert"]?.bool ?? false, at: location)
+        }
+
+        private func behavior(_ value: JSON, at location: String) throws(InputError) -> PreTokenizer.Behavior {
+            guard let name = value.string, let behavior = PreTokenizer.Behavior(rawValue: name) else {
+                throw file.error(location, "\"behavior\" must be Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous")
+            }
+            return behavior
+        }
+
+        /// What stands after "ByteLevel" sees the text in GPT-2's alphabet for bytes.
+        private mutating func addPattern(
+            _ pattern: String, _ behavior: PreTokenizer.Behavior, inverted: Bool, at location: String
+        ) throws(InputError) {
+            let subject = "\(file.subject), \(location)"
+            if hasByteLevel {
+                stages.append(.alphabetPattern(try PatternProgram(pattern, subject: subject), behavior, inverted: inverted))
+            } else {
+                stages.append(try PreTokenizer.stage(pattern: pattern, behavior: behavior, inverted: inverted, subject: subject))
+            }
+        }
+    }
+}
