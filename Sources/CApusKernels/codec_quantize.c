@@ -49,60 +49,67 @@ static void pack_fifth_bits(const uint8_t *levels, uint8_t *qh) {
   }
 }
 
+// Each checks its f16 fields first: with finite ones no level leaves the range of an int.
+
 static int to_q4_0(const float *x, block_q4_0 *b) {
   float d = extreme(x) / -8;
+  b->d = codec_to_f16(d);
+  if (!codec_f16_is_finite(b->d)) return 0;
   uint8_t levels[32];
   levels_of(x, 0, inverse(d), 8.5f, 15, levels);
   pack_nibbles(levels, b->qs);
-  b->d = codec_to_f16(d);
-  return codec_f16_is_finite(b->d);
+  return 1;
 }
 
 static int to_q4_1(const float *x, block_q4_1 *b) {
   float least, greatest;
   range(x, &least, &greatest);
   float d = (greatest - least) / 15;
+  b->d = codec_to_f16(d);
+  b->m = codec_to_f16(least);
+  if (!codec_f16_is_finite(b->d) || !codec_f16_is_finite(b->m)) return 0;
   uint8_t levels[32];
   levels_of(x, least, inverse(d), 0.5f, 15, levels);
   pack_nibbles(levels, b->qs);
-  b->d = codec_to_f16(d);
-  b->m = codec_to_f16(least);
-  return codec_f16_is_finite(b->d) && codec_f16_is_finite(b->m);
+  return 1;
 }
 
 static int to_q5_0(const float *x, block_q5_0 *b) {
   float d = extreme(x) / -16;
+  b->d = codec_to_f16(d);
+  if (!codec_f16_is_finite(b->d)) return 0;
   uint8_t levels[32];
   levels_of(x, 0, inverse(d), 16.5f, 31, levels);
   pack_nibbles(levels, b->qs);
   pack_fifth_bits(levels, b->qh);
-  b->d = codec_to_f16(d);
-  return codec_f16_is_finite(b->d);
+  return 1;
 }
 
 static int to_q5_1(const float *x, block_q5_1 *b) {
   float least, greatest;
   range(x, &least, &greatest);
   float d = (greatest - least) / 31;
+  b->d = codec_to_f16(d);
+  b->m = codec_to_f16(least);
+  if (!codec_f16_is_finite(b->d) || !codec_f16_is_finite(b->m)) return 0;
   uint8_t levels[32];
   levels_of(x, least, inverse(d), 0.5f, 31, levels);
   pack_nibbles(levels, b->qs);
   pack_fifth_bits(levels, b->qh);
-  b->d = codec_to_f16(d);
-  b->m = codec_to_f16(least);
-  return codec_f16_is_finite(b->d) && codec_f16_is_finite(b->m);
+  return 1;
 }
 
 static int to_q8_0(const float *x, block_q8_0 *b) {
   float d = fabsf(extreme(x)) / 127, scale = inverse(d);
+  b->d = codec_to_f16(d);
+  if (!codec_f16_is_finite(b->d)) return 0;
   for (int i = 0; i < 32; i++) {
     float value = x[i] * scale;
     int whole = (int)value;
     float rest = value - (float)whole;  // exact, so halves go away from zero as roundf has them
     b->qs[i] = (int8_t)(whole + (rest >= 0.5f) - (rest <= -0.5f));
   }
-  b->d = codec_to_f16(d);
-  return codec_f16_is_finite(b->d);
+  return 1;
 }
 
 static int all_finite(const float *x, size_t n) {

@@ -174,10 +174,13 @@ import Testing
     @Test(arguments: [
         ("temperature", SamplingParameters(temperature: -0.1)), ("temperature", SamplingParameters(temperature: .nan)),
         ("temperature", SamplingParameters(temperature: .infinity)), ("top-k", SamplingParameters(topK: -1)),
-        ("top-p", SamplingParameters(topP: 1.1)), ("top-p", SamplingParameters(topP: .nan)), ("min-p", SamplingParameters(minP: -1)),
+        ("top-p", SamplingParameters(topP: 1.1)), ("top-p", SamplingParameters(topP: .nan)),
+        ("min-p", SamplingParameters(minP: -1)),
         ("typical-p", SamplingParameters(typicalP: 2)), ("repetition-penalty", SamplingParameters(repetitionPenalty: 0)),
-        ("repetition-penalty", SamplingParameters(repetitionPenalty: .nan)), ("presence-penalty", SamplingParameters(presencePenalty: 3)),
-        ("frequency-penalty", SamplingParameters(frequencyPenalty: -.infinity)), ("penalty-window", SamplingParameters(penaltyWindow: -2)),
+        ("repetition-penalty", SamplingParameters(repetitionPenalty: .nan)),
+        ("presence-penalty", SamplingParameters(presencePenalty: 3)),
+        ("frequency-penalty", SamplingParameters(frequencyPenalty: -.infinity)),
+        ("penalty-window", SamplingParameters(penaltyWindow: -2)),
         ("logit-bias", SamplingParameters(logitBias: [1: .nan])), ("logit-bias", SamplingParameters(logitBias: [50: 1])),
         ("logit-bias", SamplingParameters(logitBias: [-1: 1])), ("logit-bias", SamplingParameters(logitBias: [1: .infinity])),
     ])

@@ -7,9 +7,10 @@ import Testing
 @Suite struct SamplingFilterTests {
     static let filters: [SamplingParameters] = [
         SamplingParameters(),
-        SamplingParameters(topK: 1), SamplingParameters(topK: 2), SamplingParameters(topK: 40), SamplingParameters(topK: 700),
-        SamplingParameters(topP: 0), SamplingParameters(topP: 0.1), SamplingParameters(topP: 0.5), SamplingParameters(topP: 0.95),
-        SamplingParameters(topP: 0.9999), SamplingParameters(minP: 0.001), SamplingParameters(minP: 0.05), SamplingParameters(minP: 1),
+        SamplingParameters(topK: 1), SamplingParameters(topK: 2), SamplingParameters(topK: 40),
+        SamplingParameters(topK: 700), SamplingParameters(topP: 0), SamplingParameters(topP: 0.1),
+        SamplingParameters(topP: 0.5), SamplingParameters(topP: 0.95), SamplingParameters(topP: 0.9999),
+        SamplingParameters(minP: 0.001), SamplingParameters(minP: 0.05), SamplingParameters(minP: 1),
         SamplingParameters(typicalP: 0), SamplingParameters(typicalP: 0.2), SamplingParameters(typicalP: 0.95),
         SamplingParameters(temperature: 0.3), SamplingParameters(temperature: 2.5),
         SamplingParameters(temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05),

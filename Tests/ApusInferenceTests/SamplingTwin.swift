@@ -11,7 +11,8 @@ struct SamplingTwin {
     }
 
     func kept(_ logits: [Float]) -> [Int: Double] {
-        var entries = logits.enumerated().filter { $0.element > -.infinity }.map { Entry(id: $0.offset, logit: Double($0.element)) }
+        let allowed = logits.enumerated().filter { $0.element > -.infinity }
+        var entries = allowed.map { Entry(id: $0.offset, logit: Double($0.element)) }
         sort(&entries) { $0.logit }
         if parameters.topK > 0 { entries = Array(entries.prefix(parameters.topK)) }
         if parameters.typicalP < 1 {

@@ -6,7 +6,8 @@ import Testing
     /// Root mean square errors of ggml's reference quantisers (llama.cpp of llama-cpp-python 0.3.36), on 512 000 normal values
     /// of deviation 1 and Laplace values of scale 1; ours must not be worse.
     static let reference: [(DType, gaussian: Float, laplace: Float)] = [
-        (.q2_k, 0.2964, 0.4857), (.q3_k, 0.1509, 0.2486), (.q4_k, 0.0714, 0.1195), (.q5_k, 0.0361, 0.0605), (.q6_k, 0.0178, 0.0306),
+        (.q2_k, 0.2964, 0.4857), (.q3_k, 0.1509, 0.2486), (.q4_k, 0.0714, 0.1195),
+        (.q5_k, 0.0361, 0.0605), (.q6_k, 0.0178, 0.0306),
     ]
 
     @Test(arguments: reference) func superBlocksErrNoMoreThanGGML(dtype: DType, gaussian: Float, laplace: Float) throws {

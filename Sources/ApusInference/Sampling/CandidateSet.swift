@@ -2,8 +2,9 @@ import Glibc
 
 /// The tokens that are still in the running, in the order of their ids, with their logits and unnormalised probabilities.
 ///
-/// The filters find the score of the last token they keep by counting mass in buckets of the scores' bits, most significant
-/// bits first: time is linear whatever the scores, nothing is sorted and the order is kept. Among equal scores the lowest ids win.
+/// The filters find the score of the last token they keep by counting mass in buckets of the scores' bits, most
+/// significant bits first: time is linear whatever the scores, nothing is sorted and the order is kept. Among equal
+/// scores the lowest ids win.
 struct CandidateSet: Sendable {
     private(set) var count = 0
     private(set) var ids: [Int32] = []  // these have room for more than `count`

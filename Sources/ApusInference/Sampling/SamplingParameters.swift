@@ -3,7 +3,8 @@ import ApusBase
 /// How the next token is chosen from the logits.
 ///
 /// The chain, in this order (llama.cpp's, with the penalties before the bias):
-/// repetition, presence and frequency penalties → `logitBias` → `topK` → `typicalP` → `topP` → `minP` → `temperature` → draw.
+/// repetition, presence and frequency penalties → `logitBias` → `topK` → `typicalP` → `topP` → `minP` → `temperature`
+/// → draw.
 /// So the filters see the model's own distribution, and the temperature only reshapes what they left.
 /// The defaults change nothing: a draw from the model's distribution.
 public struct SamplingParameters: Sendable, Equatable {
@@ -11,7 +12,8 @@ public struct SamplingParameters: Sendable, Equatable {
     public var temperature: Float
     /// Keeps the `topK` greatest logits; 0 keeps all.
     public var topK: Int
-    /// Keeps the fewest, most probable tokens whose probabilities reach `topP` (Holtzman et al. 2020); at least one. 0 … 1, 1 keeps all.
+    /// Keeps the fewest, most probable tokens whose probabilities reach `topP` (Holtzman et al. 2020); at least one.
+    /// 0 … 1, 1 keeps all.
     public var topP: Float
     /// Keeps tokens at least `minP` times as probable as the most probable (Nguyen et al. 2024). 0 … 1, 0 keeps all.
     public var minP: Float
@@ -21,7 +23,8 @@ public struct SamplingParameters: Sendable, Equatable {
     /// Divides the positive and multiplies the negative logits of tokens among the last `penaltyWindow` of prompt and
     /// answer (Keskar et al. 2019). Above 0, at most 100; 1 changes nothing.
     public var repetitionPenalty: Float
-    /// Subtracted once from the logits of every token generated so far, as OpenAI defines it; the prompt does not count. -2 … 2.
+    /// Subtracted once from the logits of every token generated so far, as OpenAI defines it; the prompt does not
+    /// count. -2 … 2.
     public var presencePenalty: Float
     /// Subtracted from the logits of generated tokens as often as each occurred, as OpenAI defines it; the prompt does not
     /// count. -2 … 2.
@@ -70,7 +73,8 @@ public struct SamplingParameters: Sendable, Equatable {
             throw InputError("top-k", "must be at least 0, not \(topK)", remedy: "give 0 to consider all tokens")
         }
         guard penaltyWindow >= -1 else {
-            throw InputError("penalty-window", "must be at least -1, not \(penaltyWindow)", remedy: "give -1 to look at all tokens")
+            throw InputError(
+                "penalty-window", "must be at least -1, not \(penaltyWindow)", remedy: "give -1 to look at all tokens")
         }
         for (token, bias) in logitBias where bias.isNaN || bias == .infinity {
             throw InputError("logit-bias", at: "token \(token)", "must be a number below infinity, not \(bias)")
