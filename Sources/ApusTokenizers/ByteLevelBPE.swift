@@ -34,12 +34,13 @@ final class ByteLevelEncoder {
     private let model: ByteLevelBPE
     private let merger: PairMerger
     private let cache: WordCache
-    private var splitter: PieceSplitter
+    @exclusivity(unchecked) private var splitter: PieceSplitter
     private let text = TextClassifier()
-    private var spelled: [UInt8] = []
-    private var output: UnsafeMutablePointer<Int32>
-    private var outputCapacity: Int
-    private var outputCount = 0
+    @exclusivity(unchecked) private var spelled: [UInt8] = []
+    // One thread owns the encoder, so exclusive access needs no check at run time.
+    @exclusivity(unchecked) private var output: UnsafeMutablePointer<Int32>
+    @exclusivity(unchecked) private var outputCapacity: Int
+    @exclusivity(unchecked) private var outputCount = 0
 
     init(_ model: ByteLevelBPE, byteCount: Int) {
         self.model = model

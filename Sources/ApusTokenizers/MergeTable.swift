@@ -1,4 +1,5 @@
 import ApusBase
+import Glibc
 
 /// The merges of a byte-pair encoding by the pair of ids that they join. Immutable after its initialiser.
 final class MergeTable: @unchecked Sendable {
@@ -20,7 +21,7 @@ final class MergeTable: @unchecked Sendable {
     /// - Throws: `InputError` that names the merge which is malformed or makes no token.
     init(_ merges: StringTable, _ vocabulary: Vocabulary, subject: String) throws(InputError) {
         var capacity = 64
-        while capacity < merges.count * 2 { capacity *= 2 }
+        while capacity < merges.count + merges.count / 2 { capacity *= 2 }
         mask = capacity - 1
         slots = .allocate(capacity: capacity)
         slots.initialize(repeating: Slot(pair: Self.free, merge: Self.none), count: capacity)
@@ -30,31 +31,44 @@ final class MergeTable: @unchecked Sendable {
     deinit { slots.deallocate() }
 
     private func insertAll(_ merges: StringTable, _ vocabulary: Vocabulary, _ subject: String) throws(InputError) {
-        var joined: [UInt8] = []
-        // Trainers number new tokens in the order of the merges, so the next id is the likeliest.
-        var guess = 0
-        for rank in 0..<merges.count {
-            let found: (left: Int, right: Int, joined: Int)? = merges[rank].withUnsafeBufferPointer { merge in
-                guard merge.count >= 3, let space = merge[1...].firstIndex(of: 0x20), space + 1 < merge.count else { return nil }
-                let base = merge.baseAddress!
-                joined.removeAll(keepingCapacity: true)
-                joined.append(contentsOf: merge[..<space])
-                joined.append(contentsOf: merge[(space + 1)...])
-                guard let left = vocabulary.id(base, space), let right = vocabulary.id(base + space + 1, merge.count - space - 1)
-                else { return nil }
-                return joined.withUnsafeBufferPointer { whole in
-                    let isGuess = guess < vocabulary.count && vocabulary.has(guess, whole.baseAddress!, whole.count)
-                    return (isGuess ? guess : vocabulary.id(whole.baseAddress!, whole.count)).map { (left, right, $0) }
+        let failed = merges.bytes.withUnsafeBufferPointer { bytes in
+            merges.offsets.withUnsafeBufferPointer { offsets -> Int? in
+                // Trainers number new tokens in the order of the merges, so the next id is the likeliest.
+                var guess = 0
+                var joined: [UInt8] = []
+                for rank in 0..<merges.count {
+                    let text = UnsafeBufferPointer(rebasing: bytes[offsets[rank]..<offsets[rank + 1]])
+                    guard let (pair, whole) = Self.resolve(text, guess, vocabulary, &joined) else { return rank }
+                    guess = whole + 1
+                    insert(pair, UInt64(rank) << 32 | UInt64(whole))
                 }
+                return nil
             }
-            guard let found else {
-                throw InputError(
-                    subject, at: "merge \(rank)",
-                    "\"\(merges.string(rank))\" must be two tokens with a space between, which joined are a token as well")
-            }
-            guess = found.joined + 1
-            insert(UInt64(found.left) << 32 | UInt64(found.right), UInt64(rank) << 32 | UInt64(found.joined))
         }
+        if let failed {
+            throw InputError(
+                subject, at: "merge \(failed)",
+                "\"\(merges.string(failed))\" must be two tokens with a space between, which joined are a token as well")
+        }
+    }
+
+    /// The ids of "left right", the first in the upper half, and of the two joined.
+    private static func resolve(
+        _ text: UnsafeBufferPointer<UInt8>, _ guess: Int, _ vocabulary: Vocabulary, _ joined: inout [UInt8]
+    ) -> (pair: UInt64, whole: Int)? {
+        guard text.count >= 3, let base = text.baseAddress,
+            let found = memchr(base + 1, 0x20, text.count - 2)
+        else { return nil }
+        let leftCount = UnsafeRawPointer(found) - UnsafeRawPointer(base)
+        let rightCount = text.count - leftCount - 1
+        let right = base + leftCount + 1
+        guard let leftID = vocabulary.id(base, leftCount), let rightID = vocabulary.id(right, rightCount) else { return nil }
+        let pair = UInt64(leftID) << 32 | UInt64(rightID)
+        if vocabulary.has(guess, base, leftCount, right, rightCount) { return (pair, guess) }
+        joined.removeAll(keepingCapacity: true)
+        joined.append(contentsOf: UnsafeBufferPointer(start: base, count: leftCount))
+        joined.append(contentsOf: UnsafeBufferPointer(start: right, count: rightCount))
+        return joined.withUnsafeBufferPointer { vocabulary.id($0.baseAddress!, $0.count) }.map { (pair, $0) }
     }
 
     /// The first merge of a pair counts.

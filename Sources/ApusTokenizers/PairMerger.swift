@@ -6,12 +6,13 @@ final class PairMerger {
     /// Longer pieces are cut at this length, so that positions fit 32 bits.
     static let longestPiece = 1 << 30
 
-    private(set) var tokens: UnsafeMutablePointer<UInt32>
-    private var merges: UnsafeMutablePointer<UInt64>
-    private var previous: UnsafeMutablePointer<Int32>
-    private var next: UnsafeMutablePointer<Int32>
-    private var capacity = 64
-    private var heap = MergeHeap()
+    // One thread owns the merger, so exclusive access needs no check at run time.
+    @exclusivity(unchecked) private(set) var tokens: UnsafeMutablePointer<UInt32>
+    @exclusivity(unchecked) private var merges: UnsafeMutablePointer<UInt64>
+    @exclusivity(unchecked) private var previous: UnsafeMutablePointer<Int32>
+    @exclusivity(unchecked) private var next: UnsafeMutablePointer<Int32>
+    @exclusivity(unchecked) private var capacity = 64
+    @exclusivity(unchecked) private var heap = MergeHeap()
     private let table: MergeTable
 
     init(_ table: MergeTable) {

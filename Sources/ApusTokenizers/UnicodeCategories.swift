@@ -21,18 +21,17 @@ struct CategorySet: OptionSet, Sendable, Equatable {
     init(rawValue: UInt32) { self.rawValue = rawValue }
     init(_ categories: UnicodeCategory...) { rawValue = categories.reduce(0) { $0 | 1 << UInt32($1.rawValue) } }
 
-    static let all = CategorySet(rawValue: 1 << 30 - 1)
-    static let cased: CategorySet = [CategorySet(.uppercaseLetter), CategorySet(.titlecaseLetter), CategorySet(.lowercaseLetter)]
-    static let letters = cased.union(CategorySet(.modifierLetter, .otherLetter))
-    static let marks = CategorySet(.nonspacingMark, .spacingMark, .enclosingMark)
-    static let numbers = CategorySet(.decimalNumber, .letterNumber, .otherNumber)
-    static let punctuation = CategorySet(
-        .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation,
-        .initialPunctuation, .finalPunctuation, .otherPunctuation)
-    static let symbols = CategorySet(.mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol)
-    static let separators = CategorySet(.spaceSeparator, .lineSeparator, .paragraphSeparator)
-    static let whiteSpace = separators.union(CategorySet(.whiteControl))
-    static let words = letters.union(marks).union(CategorySet(.decimalNumber, .connectorPunctuation))
+    // Written as bits so that scanners compare with constants.
+    static var all: CategorySet { CategorySet(rawValue: 0x3FFF_FFFF) }
+    static var cased: CategorySet { CategorySet(rawValue: 0xE) }
+    static var letters: CategorySet { CategorySet(rawValue: 0x3E) }
+    static var marks: CategorySet { CategorySet(rawValue: 0x1C0) }
+    static var numbers: CategorySet { CategorySet(rawValue: 0xE00) }
+    static var punctuation: CategorySet { CategorySet(rawValue: 0x7_F000) }
+    static var symbols: CategorySet { CategorySet(rawValue: 0x78_0000) }
+    static var separators: CategorySet { CategorySet(rawValue: 0x380_0000) }
+    static var whiteSpace: CategorySet { CategorySet(rawValue: 0x2380_0000) }
+    static var words: CategorySet { letters.union(marks).union(CategorySet(rawValue: 1 << 9 | 1 << 12)) }
 
     @inline(__always) func has(_ category: UInt8) -> Bool { rawValue &>> UInt32(category) & 1 != 0 }
 }

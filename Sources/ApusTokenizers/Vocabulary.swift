@@ -77,6 +77,15 @@ final class Vocabulary: @unchecked Sendable {
         return Int(offsets[id + 1]) - start == length && memcmp(bytes + start, p, length) == 0
     }
 
+    /// Whether the id is a token whose text is the two parts joined.
+    @inline(__always)
+    func has(_ id: Int, _ left: UnsafePointer<UInt8>, _ leftCount: Int, _ right: UnsafePointer<UInt8>, _ rightCount: Int) -> Bool {
+        guard id < count else { return false }
+        let start = Int(offsets[id])
+        return Int(offsets[id + 1]) - start == leftCount + rightCount && memcmp(bytes + start, left, leftCount) == 0
+            && memcmp(bytes + start + leftCount, right, rightCount) == 0
+    }
+
     /// The id of the token with this text, or nil.
     @inline(__always)
     func id(_ p: UnsafePointer<UInt8>, _ length: Int) -> Int? {

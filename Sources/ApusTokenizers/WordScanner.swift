@@ -79,7 +79,7 @@ enum WordScanner: Sendable, Equatable {
         return gpt2Spaces(p, end, text, isolatesNumbers)
     }
 
-    private static let whiteOrWord = CategorySet.whiteSpace.union(.letters).union(.numbers)
+    private static var whiteOrWord: CategorySet { .whiteSpace.union(.letters).union(.numbers) }
 
     private static func gpt2Spaces(
         _ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ text: TextClassifier, _ isolatesNumbers: Bool

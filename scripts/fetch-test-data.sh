@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Puts the test data that is too large to commit into FOLDER: the vocabularies with their cases and the chat templates
+# that llama.cpp's source holds, as FOLDER/llama.cpp-models/{ggml-vocab-*.gguf{,.inp,.out},templates/}. They come out of the source
+# package llama-cpp-python on PyPI (77 MB), checked by its SHA-256. Nothing is done where they stand already.
+# Tests find them by APUS_TEST_CACHE=FOLDER.   usage: fetch-test-data.sh FOLDER
+set -euo pipefail
+
+version=0.3.36
+checksum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+folder=${1:?usage: fetch-test-data.sh FOLDER}
+archive=llama_cpp_python-$version.tar.gz
+target=$folder/llama.cpp-models
+
+fail() {
+    echo "fetch-test-data.sh: $1" >&2
+    exit 1
+}
+
+if [ "$(cat "$target/.complete" 2>/dev/null)" = "$checksum" ]; then exit 0; fi
+mkdir -p "$folder" || fail "cannot make the folder $folder; check the path and its permissions"
+work=$(mktemp -d "$folder/.fetch.XXXXXX") || fail "cannot write to $folder; check its permissions and the free space"
+trap 'rm -rf "$work"' EXIT
+
+if [ ! -f "$folder/$archive" ]; then
+    python3 -m pip --version >/dev/null 2>&1 || fail "python3 with pip is needed to fetch $archive; on Debian: apt-get install python3-pip"
+    fetch() {
+        python3 -m pip --disable-pip-version-check --retries 2 download --quiet --no-deps --no-binary llama-cpp-python "$@" --dest "$work" "llama-cpp-python==$version"
+    }
+    # pip builds a package's metadata after fetching it, which needs the package's build system: first the one that is installed, if any.
+    fetch --no-build-isolation >"$work/log" 2>&1 || fetch >"$work/log" 2>&1 || {
+        tail -n 5 "$work/log" >&2
+        fail "cannot fetch $archive from PyPI; is there a network? Otherwise put the file at $folder/$archive and run this again"
+    }
+    mv "$work/$archive" "$folder/$archive"
+fi
+
+if ! echo "$checksum  $folder/$archive" | sha256sum --check --status; then
+    rm -f "$folder/$archive"
+    fail "$archive has the wrong SHA-256 and was removed; run this again"
+fi
+tar --extract --gzip --file "$folder/$archive" --directory "$work" --strip-components=3 --wildcards \
+    "*/vendor/llama.cpp/models/ggml-vocab-*" "*/vendor/llama.cpp/models/templates/*" ||
+    fail "cannot unpack $archive into $folder; is the disk full?"
+rm -rf "$target"
+mv "$work/models" "$target"
+echo "$checksum" >"$target/.complete"
+rm -f "$folder/$archive"
