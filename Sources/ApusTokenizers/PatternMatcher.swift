@@ -27,10 +27,23 @@ struct PatternMatcher {
     mutating func find(from p: Position, in start: Position, _ end: Position) -> Range<Position>? {
         var p = p
         while p < end {
-            if program.firstBytes[Int(p[0])], let stop = match(0, p, start, end), stop > p { return p..<stop }
+            if program.firstBytes[Int(p[0])] {
+                if let stop = match(0, p, start, end), stop > p { return p..<stop }
+                // A pattern that opens with an unbounded run fails from inside the run as it failed from the run's start.
+                if let set = program.openingRun, let after = runEnd(set, p, end) {
+                    p = after
+                    continue
+                }
+            }
             p += text.item(p, end).length
         }
         return nil
+    }
+
+    private func runEnd(_ set: Int, _ p: Position, _ end: Position) -> Position? {
+        var stop = p
+        while stop < end, let length = member(set, stop, end) { stop += length }
+        return stop > p ? stop : nil
     }
 
     /// Where the match that starts at instruction `entry` and position `p` ends.

@@ -198,7 +198,8 @@ struct PatternParser {
 
     /// A set inside a set adds its members.
     private mutating func addNested(to set: inout CharacterSet) throws(InputError) {
-        guard position + 1 < scalars.count, scalars[position + 1] != ":", depth < 64 else { throw error("a POSIX class, or sets nested too deep") }
+        guard position + 1 < scalars.count, scalars[position + 1] != ":" else { throw error("a POSIX class") }
+        guard depth < 64 else { throw error("sets are nested more than 64 deep") }
         depth += 1
         let inner = try bracket()
         depth -= 1

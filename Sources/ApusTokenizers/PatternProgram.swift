@@ -24,6 +24,8 @@ struct PatternProgram: Sendable {
     private(set) var sets: [CharacterSet] = []
     /// Whether a match can start with the byte.
     private(set) var firstBytes: [Bool]
+    /// The set of the unbounded greedy run that every match opens with, if the pattern has one.
+    private(set) var openingRun: Int?
     private let subject: String
 
     init(_ pattern: String, subject: String) throws(InputError) {
@@ -32,6 +34,7 @@ struct PatternProgram: Sendable {
         firstBytes = Self.firstBytes(of: node) ?? Array(repeating: true, count: 256)
         try compile(node)
         instructions.append(.match)
+        if case .run(let set, _, .max, .greedy) = instructions[0] { openingRun = set }
     }
 
     private mutating func set(_ set: CharacterSet) -> Int {
@@ -65,7 +68,9 @@ struct PatternProgram: Sendable {
         case .lookaround(.set(let members), ahead: false, let negative):
             try emit(.lookbehind(set(members), negative: negative))
         case .lookaround:
-            throw InputError(subject, "the pattern looks behind at more than one character", remedy: "Apus reads (?<=x) and (?<!x) for single characters x")
+            throw InputError(
+                subject, "the pattern looks behind at more than one character",
+                remedy: "Apus reads (?<=x) and (?<!x) for single characters x")
         }
     }
 

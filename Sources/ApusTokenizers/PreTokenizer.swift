@@ -81,7 +81,9 @@ extension WordScanner {
                 known[gpt4Pattern(contractions: contraction, digits: digits)] = .gpt4(options)
                 var withMarks = options
                 withMarks.marksAreLetters = true
-                known[gpt4Pattern(contractions: contraction, letters: #"[\p{L}\p{M}]"#, digits: digits, marks: #"\p{M}"#)] = .gpt4(withMarks)
+                let patternWithMarks = gpt4Pattern(
+                    contractions: contraction, letters: #"[\p{L}\p{M}]"#, digits: digits, marks: #"\p{M}"#)
+                known[patternWithMarks] = .gpt4(withMarks)
             }
         }
         return known

@@ -96,7 +96,8 @@ struct PreTokenizerRecipe {
             ]
         case "chameleon":
             return [
-                "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", #"([\t\n]|    |  )"#, number, #"[\p{P}!-/:-@\[-`{-~]"#, gpt2,
+                "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", #"([\t\n]|    |  )"#, number, #"[\p{P}!-/:-@\[-`{-~]"#,
+                gpt2,
             ]
         default: return nil
         }

@@ -101,7 +101,9 @@ extension TokenizerFile {
         switch component["type"]?.string {
         case "ByteLevel": return
         case "Sequence":
-            for (index, part) in (component["decoders"]?.array ?? []).enumerated() { try checkDecoder(part, at: "\(location).decoders[\(index)]") }
+            for (index, part) in (component["decoders"]?.array ?? []).enumerated() {
+                try checkDecoder(part, at: "\(location).decoders[\(index)]")
+            }
         case let type: throw error(location, "the decoder \"\(type ?? "without a type")\" is not that of a byte-level BPE")
         }
     }

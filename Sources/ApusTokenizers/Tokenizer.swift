@@ -3,7 +3,8 @@ import ApusBase
 /// Turns text into token ids and back.
 ///
 /// Safe to use from several threads at once. Made from a GGUF file's tables or from `tokenizer.json`; byte-level BPE so far.
-/// Text need not be UTF-8: bytes that are not are encoded as they are, and decoding gives them back.
+/// Text need not be UTF-8: bytes that are not are encoded as they are, and decoding gives them back. (A few vocabularies, SmolLM2's
+/// among them, lack tokens for bytes that hardly occur in text; such bytes leave no token, as in the reference implementations.)
 public final class Tokenizer: Sendable {
     /// The kinds of model behind the facade.
     enum Model: Sendable {

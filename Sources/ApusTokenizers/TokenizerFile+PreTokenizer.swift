@@ -44,7 +44,9 @@ extension TokenizerFile {
             case "Whitespace": try addPattern(#"\w+|[^\w\s]+"#, .removed, inverted: true, at: location)
             case "WhitespaceSplit": try addPattern(#"\s"#, .removed, inverted: false, at: location)
             default:
-                throw file.error(location, "the pre-tokenizer \"\(type)\" is not supported", remedy: "byte-level BPE with Split, Digits, Punctuation or Whitespace is")
+                throw file.error(
+                    location, "the pre-tokenizer \"\(type)\" is not supported",
+                    remedy: "byte-level BPE with Split, Digits, Punctuation or Whitespace is")
             }
         }
 

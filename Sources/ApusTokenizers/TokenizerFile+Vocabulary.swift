@@ -12,7 +12,9 @@ extension TokenizerFile {
         }
         var order = Array(repeating: -1, count: highest + 1)
         for (index, id) in ids.enumerated() {
-            guard order[id] < 0 else { throw error("model.vocab", "\"\(texts.string(order[id]))\" and \"\(texts.string(index))\" have the id \(id) both") }
+            guard order[id] < 0 else {
+                throw error("model.vocab", "\"\(texts.string(order[id]))\" and \"\(texts.string(index))\" have the id \(id) both")
+            }
             order[id] = index
         }
         var kinds = Array(repeating: Vocabulary.Kind.normal, count: highest + 1)

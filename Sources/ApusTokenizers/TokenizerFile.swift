@@ -97,7 +97,9 @@ struct TokenizerFile {
             guard let pair = try reader.readValue().array, pair.count == 2, let left = pair[0].string, let right = pair[1].string,
                 !left.utf8.contains(0x20), !right.utf8.contains(0x20)
             else {
-                throw InputError(subject, at: "model.merges[\(merges.count)]", "must be \"left right\" or [\"left\", \"right\"] without spaces in either")
+                throw InputError(
+                    subject, at: "model.merges[\(merges.count)]",
+                    "must be \"left right\" or [\"left\", \"right\"] without spaces in either")
             }
             merges.append(Array(left.utf8) + [0x20] + Array(right.utf8))
         }

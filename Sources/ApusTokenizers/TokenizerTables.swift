@@ -21,7 +21,10 @@ public struct TokenizerTables: Sendable {
     /// `add_space_prefix`.
     public var addsSpacePrefix: Bool?
 
-    public init(subject: String, model: String, pre: String? = nil, tokens: StringTable, tokenTypes: [Int] = [], merges: StringTable = StringTable()) {
+    public init(
+        subject: String, model: String, pre: String? = nil, tokens: StringTable, tokenTypes: [Int] = [],
+        merges: StringTable = StringTable()
+    ) {
         self.subject = subject
         self.model = model
         self.pre = pre
@@ -64,7 +67,8 @@ extension Tokenizer {
         if tables.tokenTypes.isEmpty { return Array(repeating: .normal, count: count) }
         guard tables.tokenTypes.count == count else {
             throw InputError(
-                tables.subject, at: "tokenizer.ggml.token_type", "\(tables.tokenTypes.count) types for \(count) tokens; there must be one each")
+                tables.subject, at: "tokenizer.ggml.token_type",
+                "\(tables.tokenTypes.count) types for \(count) tokens; there must be one each")
         }
         return tables.tokenTypes.map { UInt8(exactly: $0).flatMap(Vocabulary.Kind.init) ?? .undefined }
     }
@@ -88,7 +92,8 @@ extension Tokenizer {
         guard isAdded else { return [] }
         guard let token else {
             throw InputError(
-                subject, at: "tokenizer.ggml.add_\(name.lowercased())_token", "\(name) is to be added to texts, but the file names no \(name) token")
+                subject, at: "tokenizer.ggml.add_\(name.lowercased())_token",
+                "\(name) is to be added to texts, but the file names no \(name) token")
         }
         return [token]
     }

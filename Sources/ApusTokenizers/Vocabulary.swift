@@ -20,7 +20,8 @@ final class Vocabulary: @unchecked Sendable {
     /// - Throws: `InputError` when two ids have the same text, since text would then have no one encoding.
     init(texts: StringTable, kinds: [Kind], subject: String) throws(InputError) {
         guard texts.count > 0, texts.count < Int(Int32.max), texts.bytes.count < Int(UInt32.max) else {
-            throw InputError(subject, "a vocabulary of \(texts.count) tokens; there must be at least one, fewer than 2^31, and 4 GiB of text at most")
+            throw InputError(
+                subject, "a vocabulary of \(texts.count) tokens; there must be at least one, fewer than 2^31, and 4 GiB of text at most")
         }
         count = texts.count
         self.kinds = kinds

@@ -39,6 +39,8 @@ func matcherPieces(_ patterns: [String], _ text: String) throws -> [String] {
         (#"\p{Han}+"#, "x漢字かy", ["x", "漢字", "かy"]),
         (#"x*"#, "axxb", ["a", "xx", "b"]),
         (#"\x41\u0042\x{1F600}"#, "AB😀", ["AB😀"]),
+        (#"a+b"#, "aaacaab", ["aaac", "aab"]),
+        (#"\s+$"#, "a   b  ", ["a   b", "  "]),
         (#".+$"#, "ab\ncd", ["ab", "\n", "cd"]),
         (#"(?:|a)*b"#, "aab", ["aab"]),
     ])
@@ -58,6 +60,16 @@ func matcherPieces(_ patterns: [String], _ text: String) throws -> [String] {
     func exponential() throws {
         let text = String(repeating: "a", count: 40)
         #expect(try matcherPieces(["(?:a+)+b", "(?:a|a)*c", "(?:a*)*d"], text) == [text])
+    }
+}
+
+extension PatternTests {
+    @Test("take linear time on long runs", .timeLimit(.minutes(1)))
+    func longRuns() throws {
+        let spaces = String(repeating: " ", count: 1_000_000)
+        let text = "x" + spaces + "x"
+        #expect(try matcherPieces([#"\s+$"#, #"\s*[\r\n]+|\s+(?!\S)|\s+|x"#], text).count == 4)
+        #expect(try matcherPieces([#"\s+$"#], text) == [text])
     }
 }
 
