@@ -43,7 +43,7 @@ let package = Package(
         .testTarget(name: "ApusBaseTests", dependencies: ["ApusBase"]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
-        .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates"]),
+        .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(name: "ApusCheckpointsTests", dependencies: ["ApusCheckpoints"]),
         .testTarget(name: "ApusHubTests", dependencies: ["ApusHub"]),
         .testTarget(name: "ApusModelsTests", dependencies: ["ApusModels"]),
