@@ -193,7 +193,6 @@ extension Parser {
     }
 
     mutating func noteRead(_ name: String) {
-        guard let last = namesReadByMacro.indices.last else { return }
-        namesReadByMacro[last].insert(name)
+        for index in namesReadByMacro.indices { namesReadByMacro[index].insert(name) }
     }
 }
