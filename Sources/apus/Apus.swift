@@ -1,6 +1,22 @@
+import ApusBase
 import ArgumentParser
+import Glibc
 
 @main
-struct Apus: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Run language models.")
+struct Apus: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus", abstract: "Run, serve, train and adapt language models.",
+        subcommands: [BenchVerb.self])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as InputError {
+            printError("apus: \(error)")
+            Glibc.exit(1)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -1,0 +1,16 @@
+# Building and testing share their flags, so that nothing is compiled twice.
+FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
+CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
+
+.PHONY: build test clean
+
+build:
+	swift build $(FLAGS) --product apus
+
+# The vocabularies and templates of llama.cpp are fetched once; without a network the tests that need them are skipped, and say so.
+test:
+	scripts/fetch-test-data.sh "$(CACHE)/tests" || echo "test data could not be fetched: the tests that need it are skipped" >&2
+	APUS_TEST_CACHE="$(CACHE)/tests" swift test $(FLAGS)
+
+clean:
+	rm -rf .build

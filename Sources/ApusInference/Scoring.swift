@@ -1,0 +1,69 @@
+import ApusBase
+import ApusLayers
+import ApusModels
+import ApusTensor
+import Glibc
+
+/// How likely a model finds given tokens.
+public struct Score: Sendable {
+    /// Σ log p(token | those before), over all but the first.
+    public var logLikelihood = 0.0
+    /// Tokens (but the first) that the model itself would have chosen.
+    public var greedyMatches = 0
+
+    /// Runs `ids` from an empty cache. `logits` receives `[tokens, V]`, chunk by chunk, from the given first token on.
+    public static func of(
+        _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, logits: (Int, Rows) throws -> Void = { _, _ in }
+    ) throws -> Score {
+        guard !ids.isEmpty else { throw InputError("the token ids", "none are given") }
+        var score = Score()
+        var failure: (any Error)?
+        let stream = try TokenStream(model, positions: ids.count, cacheType: cacheType)
+        try stream.appendAll(ids) { first, rows in
+            for row in 0..<rows.count where first + row + 1 < ids.count {
+                let target = Int(ids[first + row + 1])
+                score.logLikelihood += Double(rows[row][target] - backend.logSumExp(rows[row]))
+                if backend.argmax(rows[row]) == target { score.greedyMatches += 1 }
+            }
+            do { try logits(first, rows) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+        return score
+    }
+}
+
+/// Perplexity as llama-perplexity computes it: chunks of `context` tokens, each from an empty cache and starting with the BOS
+/// token if the model has one; the second half of each chunk counts.
+public struct Perplexity: Sendable {
+    public private(set) var negativeLogLikelihood = 0.0
+    public private(set) var tokens = 0
+    public var value: Double { exp(negativeLogLikelihood / Double(max(tokens, 1))) }
+
+    public static func of(
+        _ ids: [Int32], context: Int, bos: Int32?, model: Decoder, backend: CPUBackend, cacheType: DType,
+        progress: (Int, Int, Double) -> Void = { _, _, _ in }
+    ) throws(InputError) -> Perplexity {
+        guard context >= 4 else { throw InputError("--context", "\(context) is too small: at least 4 tokens are needed") }
+        let chunks = ids.count / context
+        guard chunks > 0 else {
+            throw InputError("the text", "has \(ids.count) tokens, fewer than one chunk of \(context)", remedy: "give a longer text or a smaller --context")
+        }
+        var result = Perplexity()
+        let stream = try TokenStream(model, positions: context, cacheType: cacheType)
+        for chunk in 0..<chunks {
+            var part = Array(ids[chunk * context..<(chunk + 1) * context])
+            if let bos { part[0] = bos }
+            stream.truncate(to: 0)
+            let half = context / 2
+            try stream.appendAll(part) { first, rows in
+                for row in 0..<rows.count where first + row >= half && first + row + 1 < context {
+                    let target = Int(part[first + row + 1])
+                    result.negativeLogLikelihood -= Double(rows[row][target] - backend.logSumExp(rows[row]))
+                    result.tokens += 1
+                }
+            }
+            progress(chunk + 1, chunks, result.value)
+        }
+        return result
+    }
+}

@@ -1,0 +1,80 @@
+import ApusBase
+import ApusLayers
+import ApusModels
+import ApusTensor
+
+/// One sequence of tokens on its way through a decoder: the cache, and how far it is filled.
+public final class TokenStream {
+    public let model: Decoder
+    public private(set) var ids: [Int32] = []
+    let cache: KeyValueCache
+    private let workspace: Workspace
+
+    /// Tokens of a prompt that run together. Longer chunks gain little, and their activations leave the cache.
+    public static let chunkSize = 512
+
+    /// - Parameter positions: tokens it has room for.
+    public init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace? = nil) throws(InputError) {
+        self.model = model
+        cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
+        self.workspace = workspace ?? Workspace(model.backend)
+    }
+
+    public var capacity: Int { cache.capacity }
+
+    /// Forgets all but the first `count` tokens.
+    public func truncate(to count: Int) { ids.removeLast(max(0, ids.count - count)) }
+
+    /// Runs `new` and returns the logits `[V]` after the last of them. They stay valid until the next call.
+    public func append(_ new: [Int32]) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
+        var last: UnsafeMutableBufferPointer<Float>?
+        try run(new, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }
+        return last!
+    }
+
+    /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`.
+    public func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
+        try run(new, logits: { $0..<$1 }, body)
+    }
+
+    /// `logits` maps the bounds of a chunk within `new` to the tokens whose logits are wanted.
+    private func run(
+        _ new: [Int32], logits: (Int, Int) -> Range<Int>, _ body: (Int, Rows) -> Void
+    ) throws(InputError) {
+        guard ids.count + new.count <= capacity else {
+            throw InputError(
+                "the prompt", "\(ids.count + new.count) tokens do not fit the context of \(capacity)", remedy: "shorten it or give a larger --context")
+        }
+        let vocabulary = model.description.vocabularySize
+        if let wrong = new.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw InputError("the token ids", "\(wrong) is not from 0 to \(vocabulary - 1)")
+        }
+        let total = ids.count + new.count
+        for start in stride(from: 0, to: new.count, by: Self.chunkSize) {
+            let end = min(start + Self.chunkSize, new.count)
+            let wanted = logits(start, end)
+            let input = Decoder.Input(
+                ids: Array(new[start..<end]), position: ids.count, cache: cache, sequenceLength: total,
+                logits: wanted.lowerBound - start..<wanted.upperBound - start)
+            let rows = model.forward([input], workspace: workspace)
+            ids.append(contentsOf: new[start..<end])
+            model.backend.synchronize()
+            if rows.count > 0 { body(start, rows) }
+        }
+    }
+
+    /// Runs one token of each of several streams of the same model together; logits `[streams, V]`, valid until the workspace
+    /// is used again.
+    public static func step(_ streams: [TokenStream], _ next: [Int32], workspace: Workspace) throws(InputError) -> Rows {
+        for stream in streams where stream.ids.count >= stream.capacity {
+            throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
+        }
+        let inputs = zip(streams, next).map { stream, id in
+            Decoder.Input(ids: [id], position: stream.ids.count, cache: stream.cache, logits: 0..<1)
+        }
+        let rows = streams[0].model.forward(inputs, workspace: workspace)
+        for (stream, id) in zip(streams, next) { stream.ids.append(id) }
+        streams[0].model.backend.synchronize()
+        return rows
+    }
+}
