@@ -6,7 +6,9 @@ import Glibc
 struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apus", abstract: "Run, serve, train and adapt language models.",
-        subcommands: [BenchVerb.self])
+        subcommands: [
+            GenerateVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, BenchVerb.self,
+        ])
 
     static func main() {
         do {

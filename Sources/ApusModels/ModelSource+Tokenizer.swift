@@ -1,0 +1,50 @@
+import ApusBase
+import ApusCheckpoints
+import ApusTokenizers
+
+extension ModelSource {
+    /// The tokenizer that comes with a model; it needs no tensors.
+    /// - Parameter path: a `.gguf` file, or a folder with `tokenizer.json`.
+    public static func tokenizer(path: String) throws(InputError) -> Tokenizer {
+        if path.hasSuffix(".gguf") { return try Tokenizer(tables: tables(GGUFFile(path: path).metadata, path: path)) }
+        let file = path + "/tokenizer.json", config = path + "/tokenizer_config.json"
+        guard fileExists(file) else { throw InputError(path, "holds no tokenizer.json", remedy: "fetch the model's tokenizer") }
+        return try Tokenizer(
+            tokenizerJSON: FileReader.contents(of: file), config: fileExists(config) ? FileReader.contents(of: config) : nil, subject: file)
+    }
+
+    /// The same from metadata that is read already.
+    public func tokenizer() throws(InputError) -> Tokenizer {
+        guard let gguf else { return try Self.tokenizer(path: path) }
+        return try Tokenizer(tables: Self.tables(gguf, path: path))
+    }
+
+    /// The chat template's text, from the file's metadata or the folder; nil when the model has none.
+    public func chatTemplate() throws(InputError) -> String? {
+        if let gguf { return try gguf.string("tokenizer.chat_template") }
+        let file = path + "/chat_template.jinja", config = path + "/tokenizer_config.json"
+        if fileExists(file) { return String(decoding: try FileReader.contents(of: file), as: UTF8.self) }
+        guard fileExists(config) else { return nil }
+        return try JSON(contentsOf: config)["chat_template"]?.string
+    }
+
+    private static func tables(_ metadata: GGUFMetadata, path: String) throws(InputError) -> TokenizerTables {
+        let prefix = "tokenizer.ggml."
+        guard let model = try metadata.string(prefix + "model"), let tokens = try metadata.strings(prefix + "tokens") else {
+            throw InputError(path, at: "metadata \(prefix)model", "the file holds no tokenizer")
+        }
+        var tables = TokenizerTables(
+            subject: path, model: model, pre: try metadata.string(prefix + "pre"), tokens: tokens,
+            tokenTypes: try metadata.ints(prefix + "token_type") ?? [], merges: try metadata.strings(prefix + "merges") ?? StringTable())
+        tables.bos = try metadata.int(prefix + "bos_token_id")
+        tables.eos = try metadata.int(prefix + "eos_token_id")
+        tables.eot = try metadata.int(prefix + "eot_token_id")
+        tables.eom = try metadata.int(prefix + "eom_token_id")
+        tables.unknown = try metadata.int(prefix + "unknown_token_id")
+        tables.padding = try metadata.int(prefix + "padding_token_id")
+        tables.addsBOS = try metadata.bool(prefix + "add_bos_token")
+        tables.addsEOS = try metadata.bool(prefix + "add_eos_token")
+        tables.addsSpacePrefix = try metadata.bool(prefix + "add_space_prefix")
+        return tables
+    }
+}

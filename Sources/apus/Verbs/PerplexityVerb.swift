@@ -1,0 +1,29 @@
+import ApusBase
+import ApusInference
+import ArgumentParser
+
+struct PerplexityVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "perplexity", abstract: "Measure how well a model predicts a text, as llama-perplexity does.")
+
+    @OptionGroup var options: ModelOptions
+    @OptionGroup var output: OutputOptions
+    @Option(name: .long, help: "The text.") var file: String
+    @Option(name: .long, help: "Tokens of a chunk.") var context = 512
+
+    func run() throws {
+        let loaded = try options.loadDecoder()
+        let tokenizer = try loaded.source.tokenizer()
+        let bytes = try FileReader.contents(of: file)
+        let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
+        let start = ContinuousClock.now
+        let result = try Perplexity.of(
+            ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: loaded.decoder, backend: loaded.backend,
+            cacheType: try options.cacheType())
+        let rate = Double(ids.count / context * context) / start.duration(to: .now).seconds
+        output.text("perplexity \(decimal(result.value, 4)) over \(result.tokens) tokens, \(decimal(rate, 1)) tokens/s")
+        output.json([
+            "perplexity": .number(result.value), "tokens": .integer(result.tokens), "tokens_per_second": .number(rate),
+        ])
+    }
+}
