@@ -32,6 +32,6 @@ let package = Package(
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
-        .testTarget(name: "ApusInferenceTests", dependencies: ["ApusInference"]),
+        .testTarget(name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusCheckpoints", "ApusBase"]),
     ]
 )
