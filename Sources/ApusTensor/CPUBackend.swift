@@ -2,7 +2,7 @@ import CApusKernels
 
 /// The instruction sets that kernels exist for.
 public enum InstructionSet: String, CaseIterable, Sendable {
-    case scalar, avx2, avx512, neon
+    case scalar, avx2, avx512, avx512bf16, neon
 
     fileprivate var kernels: OpaquePointer? {
         let number: apus_isa =
@@ -10,6 +10,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
             case .scalar: APUS_ISA_SCALAR
             case .avx2: APUS_ISA_AVX2
             case .avx512: APUS_ISA_AVX512
+            case .avx512bf16: APUS_ISA_AVX512BF16
             case .neon: APUS_ISA_NEON
             }
         return apus_kernels_for(Int32(number.rawValue))

@@ -16,7 +16,8 @@ typedef struct {
 } activation_block;
 
 // Rows prepared for the tile kernels: whole tiles of `tile` rows, then one tile of the rows that are left.
-// Dense: [tile][K rounded up to 2][rows of the tile] of f32. Quantised: [tile][K / 32][rows of the tile] of blocks.
+// Dense: [tile][K rounded up to 2][rows of the tile] of f32, or [tile][K / 2 rounded up][rows of the tile] of pairs of bf16
+// where the instruction set multiplies them. Quantised: [tile][K / 32][rows of the tile] of blocks.
 typedef struct {
   const float *input;
   size_t input_stride;
@@ -50,12 +51,12 @@ struct apus_kernels {
 enum {
   KEY_TILE = 64,        // keys of an attention tile
   ROW_BLOCK = 48,       // query rows of an attention task
-  DENSE_COLUMNS = 256,  // columns of a dense product between two visits of the output
+  DENSE_COLUMNS = 2048,  // columns of a dense product between two visits of the output
 };
 
 extern const apus_kernels apus_kernels_scalar;
 #if defined(__x86_64__)
-extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512;
+extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16;
 #elif defined(__aarch64__)
 extern const apus_kernels apus_kernels_neon;
 #endif

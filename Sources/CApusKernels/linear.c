@@ -9,9 +9,10 @@ enum { ROWS_A_TASK = 16 };
 
 // ---- Products ----------------------------------------------------------------------------------------------------------
 
-// Products that can share prepared activations: dense ones, or quantised ones with the same level offset and scale width.
+// Products that can share prepared activations: bf16 ones, other dense ones, or quantised ones with the same level offset and
+// scale width.
 static int preparation(int dtype) {
-  if (!apus_is_quantized(dtype)) return -1;
+  if (!apus_is_quantized(dtype)) return dtype == APUS_BF16 ? -2 : -1;
   bool halves = dtype == APUS_Q2_K || dtype == APUS_Q3_K || dtype == APUS_Q6_K;
   return apus_level_offset(dtype) * 2 + halves;
 }

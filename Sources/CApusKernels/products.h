@@ -28,18 +28,60 @@ INLINE void quantize_activations(const float *x, int offset, bool halves, activa
   }
 }
 
+// Whether activations meet these weights as pairs of bf16, else as f32.
+INLINE bool in_pairs(int dtype) {
+#ifdef BF16_DOT
+  return dtype == APUS_BF16;
+#else
+  (void)dtype;
+  return false;
+#endif
+}
+// Prepared elements of a row.
+INLINE int64_t prepared_count(int dtype, int64_t columns) { return (columns + 1) / 2 * (in_pairs(dtype) ? 1 : 2); }
+
+// Elements k ..< k + 16 of a row of activations.
+INLINE f32x16 load_activations(int dtype, const float *row, int64_t k, int64_t columns) {
+#ifdef BF16_DOT
+  if (in_pairs(dtype)) {
+    int64_t left = columns - 2 * k;
+    f32x16 low = load_part(row + 2 * k, (int)(left < 16 ? left : 16));
+    return (f32x16)bf16_pairs(low, left > 16 ? load_part(row + 2 * k + 16, (int)(left < 32 ? left - 16 : 16)) : splat(0));
+  }
+#endif
+  return load_part(row + k, (int)(columns - k < 16 ? columns - k : 16));
+}
+
+// Rows of a tile side by side: [element][row].
+INLINE void prepare_dense(int dtype, const float *input, size_t stride, int count, int64_t columns, float *out) {
+  int64_t elements = prepared_count(dtype, columns), all = elements * count;
+  for (int64_t k = 0; k < elements; k += 16) {
+    int n = elements - k < 16 ? (int)(elements - k) : 16;
+    if (count == 1) {
+      store_part(out + k, load_activations(dtype, input, k, columns), n);
+      continue;
+    }
+    f32x16 rows[16];
+#pragma clang loop unroll(full)
+    for (int m = 0; m < 16; m++) {
+      rows[m] = m < TILE_ROWS && m < count ? load_activations(dtype, input + (size_t)m * stride, k, columns) : splat(0);
+    }
+    transpose16(rows);
+    // What a store writes beyond its rows the next one overwrites.
+    for (int i = 0; i < n; i++) {
+      int64_t at = (k + i) * count;
+      store_part(out + at, rows[i], all - at < 16 ? count : 16);
+    }
+  }
+}
+
 static void prepare(const apus_prepare *p, int64_t tile) {
   int64_t first = tile * TILE_ROWS, count = p->rows - first < TILE_ROWS ? p->rows - first : TILE_ROWS;
   const float *input = p->input + (size_t)first * p->input_stride;
   if (!apus_is_quantized(p->dtype)) {
-    int64_t columns = apus_round_up(p->columns, 2);
-    float *out = (float *)p->out + first * columns;
-    for (int64_t m = 0; m < count; m++) {
-      const float *row = input + (size_t)m * p->input_stride;
-      if (count == 1) memcpy(out, row, (size_t)p->columns * 4);
-      else for (int64_t k = 0; k < p->columns; k++) out[k * count + m] = row[k];
-      if (columns > p->columns) out[p->columns * count + m] = 0;
-    }
+    float *out = (float *)p->out + first * prepared_count(p->dtype, p->columns);
+    if (in_pairs(p->dtype)) prepare_dense(APUS_BF16, input, p->input_stride, (int)count, p->columns, out);
+    else prepare_dense(APUS_F32, input, p->input_stride, (int)count, p->columns, out);
     return;
   }
   int64_t blocks = p->columns / 32;
@@ -173,7 +215,7 @@ static void widen(int dtype, const uint8_t *w, size_t panel_step, int panels, in
 static void multiply_dense(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
-  int64_t columns = apus_round_up(w->columns, 2), whole = w->dtype == APUS_BF16 ? columns : w->columns;
+  int64_t whole = w->dtype == APUS_BF16 ? apus_round_up(w->columns, 2) : w->columns;
   size_t bytes = apus_panel_bytes(w->dtype, w->columns), one = w->dtype == APUS_F32 ? 64 : 32;
   bool few = job->rows <= TILE_ROWS;
   for (int64_t i = first; i < first + count; i += 2) {
@@ -182,21 +224,27 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
     for (int64_t k = 0; k < whole; k += few ? whole : DENSE_COLUMNS) {
       int64_t k_count = few || whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
       const uint8_t *at = w->panels + (size_t)i * bytes + (size_t)k * one;
-      bool wide = !few && w->dtype != APUS_F32;
+      bool wide = !few && w->dtype != APUS_F32 && !in_pairs(w->dtype);
       if (wide) widen(w->dtype, at, bytes, panels, k_count, scratch);
       const float *x = job->prepared;
       for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
         int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
         dense_job j = {.w = wide ? (const uint8_t *)scratch : at, .panel_step = wide ? DENSE_COLUMNS * 64 : bytes,
                        .step = wide || w->dtype != APUS_F16 ? 64 : 32, .panels = panels,
-                       .x = x + k * width, .width = width, .k_count = k_count,
+                       .x = x + (in_pairs(w->dtype) ? k / 2 : k) * width, .width = width, .k_count = k_count,
                        .bias = p->bias && k == 0 ? p->bias + i * 16 : NULL, .add = p->add || k > 0,
                        .out = p->out + (size_t)m * p->out_stride + i * 16, .out_stride = p->out_stride,
                        .columns = left < panels * 16 ? (int)left : panels * 16};
+        // The sums of the next tile would wait for what its output holds.
+        for (int64_t r = m + TILE_ROWS; r < job->rows && r < m + 2 * TILE_ROWS; r++) {
+          const float *next = p->out + (size_t)r * p->out_stride + i * 16;
+          __builtin_prefetch(next, 1);
+          __builtin_prefetch(next + 16, 1);
+        }
         if (wide || w->dtype == APUS_F32) dense_rows_f32(&j);
         else if (w->dtype == APUS_F16) dense_rows_f16(&j);
         else dense_rows_bf16(&j);
-        x += width * columns;
+        x += width * prepared_count(w->dtype, w->columns);
       }
     }
   }

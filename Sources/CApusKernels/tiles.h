@@ -5,7 +5,8 @@
 #include "panels.h"
 #include "vector.h"
 
-INLINE f32x16 splat(float x) { return (f32x16){} + x; }
+// Sixteen times x. (Not 0 + x: that is an addition, since it turns -0 into 0.)
+INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE f32x16 load16(const float *p) { f32x16 v; memcpy(&v, p, 64); return v; }
 INLINE void store16(float *p, f32x16 v) { memcpy(p, &v, 64); }
 INLINE u8x64 load64(const uint8_t *p) { u8x64 v; memcpy(&v, p, 64); return v; }
@@ -46,6 +47,20 @@ INLINE f32x16 load_part(const float *p, int columns) {
 INLINE void store_part(float *p, f32x16 v, int columns) {
   if (columns >= 16) store16(p, v);
   else memcpy(p, &v, (size_t)columns * 4);
+}
+
+// Lane i of row m becomes lane m of row i: four rounds that interleave the halves of the rows.
+INLINE void transpose16(f32x16 rows[16]) {
+#pragma clang loop unroll(full)
+  for (int round = 0; round < 4; round++) {
+    f32x16 next[16];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 8; i++) {
+      next[2 * i] = __builtin_shufflevector(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    }
+    memcpy(rows, next, sizeof next);
+  }
 }
 
 // ---- Quantised weights ------------------------------------------------------------------------------------------------
@@ -218,11 +233,27 @@ INLINE f32x16 load_dense(int dtype, const uint8_t *at, bool odd) {
 }
 
 // out[m][p · 16 + lane] = initial + Σ_k x[m · row_step + k · column_step] · w[p][k][lane]. Panels lie `panel_step` bytes
-// apart, columns (column pairs for bf16) `step` bytes. `columns` counts the output lanes over both panels.
+// apart, columns (column pairs for bf16) `step` bytes. With BF16_DOT and bf16 weights an x is a pair of columns in bf16.
 INLINE void dense_tile(const int dtype, const int mr, const int panels, const uint8_t *w, size_t panel_step, size_t step,
                        const float *x, const size_t row_step, const size_t column_step, int64_t k_count, f32x16 sum[2][TILE_ROWS]) {
   const int per = dtype == APUS_BF16 ? 2 : 1;
   const uint8_t *w1 = w + panel_step;
+#ifdef BF16_DOT
+  if (dtype == APUS_BF16) {
+    for (int64_t k = 0; k < k_count; k += 2, x += column_step, w += step, w1 += step) {
+      u32x16 a = (u32x16)load64(w), b = a;
+      if (panels == 2) b = (u32x16)load64(w1);
+#pragma clang loop unroll(full)
+      for (int m = 0; m < mr; m++) {
+        uint32_t pair;
+        memcpy(&pair, x + (size_t)m * row_step, 4);
+        sum[0][m] = dot2(sum[0][m], a, pair);
+        if (panels == 2) sum[1][m] = dot2(sum[1][m], b, pair);
+      }
+    }
+    return;
+  }
+#endif
   for (int64_t k = 0; k < k_count; k += per) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < per; i++) {

@@ -1,0 +1,30 @@
+// AVX-512 with VNNI: what isa_avx512.c and isa_avx512bf16.c share. The latter defines BF16_DOT.
+#include <immintrin.h>
+
+#define AVX512 "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"
+#ifdef BF16_DOT
+#pragma clang attribute push(__attribute__((target(AVX512 ",avx512bf16"))), apply_to = function)
+#else
+#pragma clang attribute push(__attribute__((target(AVX512))), apply_to = function)
+#endif
+#define TILE_ROWS 12
+#include "vector.h"
+
+// acc[lane] += Σ of the four products of the lane's unsigned levels with the four signed bytes of `quad`.
+INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
+  return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)levels, _mm512_set1_epi32(quad));
+}
+
+#ifdef BF16_DOT
+// acc[lane] += the lane's two bf16 weights · the two bf16 activations of `pair`.
+INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
+  return (f32x16)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32((int32_t)pair));
+}
+// 32 activations as 16 pairs of bf16, rounded to nearest even.
+INLINE u32x16 bf16_pairs(f32x16 low, f32x16 high) { return (u32x16)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
+#endif
+#include "tiles.h"
+#include "products.h"
+#include "attend.h"
+#include "elementwise.h"
+#pragma clang attribute pop

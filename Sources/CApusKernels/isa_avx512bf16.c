@@ -1,0 +1,7 @@
+// AVX-512 with VNNI, and products of bf16 weights with activations rounded to bf16.
+#if defined(__x86_64__)
+#define BF16_DOT
+#include "avx512.h"
+
+const apus_kernels apus_kernels_avx512bf16 = {"avx512bf16", TILE_ROWS, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+#endif
