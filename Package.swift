@@ -32,6 +32,8 @@ let package = Package(
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
-        .testTarget(name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusCheckpoints", "ApusBase"]),
+        .testTarget(
+            name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusBase"]),
+        .testTarget(name: "ApusCommandTests", dependencies: ["apus", "ApusBase"]),
     ]
 )

@@ -25,31 +25,37 @@ public final class TokenStream {
     /// Forgets all but the first `count` tokens.
     public func truncate(to count: Int) { ids.removeLast(max(0, ids.count - count)) }
 
+    /// - Throws: an `InputError` when `count` more tokens do not fit.
+    func checkRoom(for count: Int) throws(InputError) {
+        guard ids.count + count <= capacity else {
+            throw InputError(
+                "the prompt", "\(ids.count + count) tokens do not fit the context of \(capacity)", remedy: "shorten it or give a larger --context")
+        }
+    }
+
     /// Runs `new` and returns the logits `[V]` after the last of them. They stay valid until the next call.
-    public func append(_ new: [Int32]) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
+    /// - Parameter rest: tokens of the same prompt that come in later calls.
+    public func append(_ new: some Collection<Int32>, before rest: Int = 0) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
         var last: UnsafeMutableBufferPointer<Float>?
-        try run(new, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }
+        try run(Array(new), before: rest, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }
         return last!
     }
 
     /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`.
     public func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
-        try run(new, logits: { $0..<$1 }, body)
+        try run(new, before: 0, logits: { $0..<$1 }, body)
     }
 
     /// `logits` maps the bounds of a chunk within `new` to the tokens whose logits are wanted.
     private func run(
-        _ new: [Int32], logits: (Int, Int) -> Range<Int>, _ body: (Int, Rows) -> Void
+        _ new: [Int32], before rest: Int, logits: (Int, Int) -> Range<Int>, _ body: (Int, Rows) -> Void
     ) throws(InputError) {
-        guard ids.count + new.count <= capacity else {
-            throw InputError(
-                "the prompt", "\(ids.count + new.count) tokens do not fit the context of \(capacity)", remedy: "shorten it or give a larger --context")
-        }
+        try checkRoom(for: new.count)
         let vocabulary = model.description.vocabularySize
         if let wrong = new.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
             throw InputError("the token ids", "\(wrong) is not from 0 to \(vocabulary - 1)")
         }
-        let total = ids.count + new.count
+        let total = ids.count + new.count + rest
         for start in stride(from: 0, to: new.count, by: Self.chunkSize) {
             let end = min(start + Self.chunkSize, new.count)
             let wanted = logits(start, end)

@@ -7,18 +7,23 @@ struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apus", abstract: "Run, serve, train and adapt language models.",
         subcommands: [
-            GenerateVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, BenchVerb.self,
+            GenerateVerb.self, ChatVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, BenchVerb.self,
         ])
 
     static func main() {
+        Interrupts.install()
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch let error as InputError {
             printError("apus: \(error)")
             Glibc.exit(1)
+        } catch let error as Interruption {
+            Glibc.exit(128 + error.signal)
         } catch {
-            exit(withError: error)
+            let code = exitCode(for: error)
+            if code.isSuccess { writeOut(fullMessage(for: error) + "\n") } else { printError(fullMessage(for: error)) }
+            Glibc.exit(code == .validationFailure ? 2 : code.rawValue)
         }
     }
 }

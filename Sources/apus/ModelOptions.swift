@@ -11,14 +11,20 @@ struct ModelOptions: ParsableArguments {
     var model: String
     @Option(name: .shortAndLong, help: "Threads; by default the processors there are.")
     var threads: Int?
-    @Option(name: .long, help: "Type to keep matrices in: f32, bf16, f16 or native (as in the file).")
-    var dtype = "native"
-    @Option(name: .long, help: "Type of keys and values in the cache: f16 or f32.")
-    var kvDtype: String?
+    @Option(name: .long, help: "Type to keep matrices in; native is the file's.")
+    var dtype = WeightType.native
+    @Option(name: .long, help: "Type of keys and values in the cache; f32 beside --dtype f32, else f16.")
+    var kvDtype: CacheType?
+
+    enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
+    enum CacheType: String, ExpressibleByArgument, CaseIterable { case f16, f32 }
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads: \(threads) is not from 1 to 256") }
+    }
 
     func makeBackend() throws -> CPUBackend {
-        let count = threads ?? sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        guard (1...256).contains(count) else { throw InputError("--threads", "\(count) is not from 1 to 256") }
+        let count = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256)
         let set = try Environment.instructionSet()
         guard let backend = CPUBackend(threads: count, instructionSet: set) else {
             throw InputError("the processor", "\(count) threads could not be started")
@@ -26,23 +32,20 @@ struct ModelOptions: ParsableArguments {
         return backend
     }
 
-    func weightType() throws -> DType? {
+    func weightType() -> DType? {
         switch dtype {
-        case "native": return nil
-        case "f32": return .f32
-        case "bf16": return .bf16
-        case "f16": return .f16
-        default: throw InputError("--dtype", "\(dtype) is not known", remedy: "use f32, bf16, f16 or native")
+        case .native: nil
+        case .f32: .f32
+        case .bf16: .bf16
+        case .f16: .f16
         }
     }
 
-    /// f32 beside f32 weights, else f16, unless it is said.
-    func cacheType() throws -> DType {
+    func cacheType() -> DType {
         switch kvDtype {
-        case nil: return dtype == "f32" ? .f32 : .f16
-        case "f32"?: return .f32
-        case "f16"?: return .f16
-        case let other?: throw InputError("--kv-dtype", "\(other) is not known", remedy: "use f16 or f32")
+        case .f32?: .f32
+        case .f16?: .f16
+        case nil: dtype == .f32 ? .f32 : .f16
         }
     }
 
@@ -57,12 +60,20 @@ struct ModelOptions: ParsableArguments {
         let decoder: Decoder
         let backend: CPUBackend
         let seconds: Double
+
+        /// A stream of this model with room for `positions`.
+        func stream(positions: Int, cacheType: DType) throws(InputError) -> TokenStream {
+            if positions > decoder.description.contextLength {
+                printError("\(source.path): the model was made for \(decoder.description.contextLength) tokens; a context of \(positions) may give poor text")
+            }
+            return try TokenStream(decoder, positions: positions, cacheType: cacheType)
+        }
     }
 
     func loadDecoder() throws -> Loaded {
         let start = ContinuousClock.now
         let backend = try makeBackend(), source = try source()
-        let decoder = try Decoder.load(source, on: backend, dtype: try weightType())
+        let decoder = try Decoder.load(source, on: backend, dtype: weightType())
         return Loaded(source: source, decoder: decoder, backend: backend, seconds: start.duration(to: .now).seconds)
     }
 }

@@ -11,18 +11,13 @@ struct OutputOptions: ParsableArguments {
 
     /// Prints a line in text mode.
     func text(_ line: String) {
-        if output == .text { print(line) }
+        if output == .text { writeOut(line + "\n") }
     }
 
     /// Prints the object in JSON mode.
     func json(_ object: JSONObject) {
-        if output == .json { print(JSON.object(object).serialized()) }
+        if output == .json { writeOut(JSON.object(object).serialized() + "\n") }
     }
-}
-
-func printError(_ line: String) {
-    let text = line + "\n"
-    _ = text.utf8.withContiguousStorageIfAvailable { write(2, $0.baseAddress!, $0.count) }
 }
 
 /// A number with a fixed count of decimals.

@@ -27,7 +27,7 @@ struct BenchVerb: ParsableCommand {
         for batch in batches {
             let result = try SpeedResult.measure(
                 loaded.decoder, batch: batch!, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth,
-                repetitions: repetitions, cacheType: try options.cacheType())
+                repetitions: repetitions, cacheType: options.cacheType())
             results.append(
                 .object([
                     "batch": .integer(result.batch), "prompt_tokens_per_second": .number(result.promptTokensPerSecond),

@@ -4,7 +4,6 @@ import ApusModels
 import ApusTemplates
 import ApusTokenizers
 import ArgumentParser
-import Glibc
 
 struct GenerateVerb: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "generate", abstract: "Continue a text, or answer a question.")
@@ -12,23 +11,26 @@ struct GenerateVerb: ParsableCommand {
     @OptionGroup var options: ModelOptions
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var output: OutputOptions
-    @Option(name: .shortAndLong, help: "The text to continue.") var prompt: String?
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "The text to continue.") var prompt: String?
     @Option(name: .long, help: "A file with the text to continue.") var promptFile: String?
     @Flag(name: .long, help: "Put the prompt into the model's chat template.") var chat = false
-    @Option(name: .long, help: "The system message of a chat.") var system: String?
-    @Option(name: .long, help: "Tokens there is room for; by default as many as are needed, within the model's own context.") var context: Int?
+    @Option(name: .long, parsing: .unconditional, help: "The system message of a chat.") var system: String?
+
+    func validate() throws {
+        guard (prompt == nil) != (promptFile == nil) else { throw ValidationError("give either --prompt or --prompt-file") }
+        if system != nil, !chat { throw ValidationError("--system needs --chat") }
+    }
 
     func run() throws {
-        let parameters = try sampling.parameters()
-        let text = try promptText()
+        let text = try prompt ?? String(decoding: FileReader.contents(of: promptFile!), as: UTF8.self)
         let loaded = try options.loadDecoder()
         let tokenizer = try loaded.source.tokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
-        let room = context ?? min(loaded.decoder.description.contextLength, ids.count + sampling.maxTokens)
-        guard room > 0 else { throw InputError("--context", "\(room) is not positive") }
-        let stream = try TokenStream(loaded.decoder, positions: room, cacheType: try options.cacheType())
+        let maxTokens = sampling.maxTokens ?? 128
+        let room = sampling.context ?? min(loaded.decoder.description.contextLength, ids.count + maxTokens)
+        let stream = try loaded.stream(positions: room, cacheType: options.cacheType())
         let generation = try Generation(
-            stream, tokenizer: tokenizer, prompt: ids, sampling: parameters, maxTokens: sampling.maxTokens, stops: sampling.stop)
+            stream, tokenizer: tokenizer, prompt: ids, sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
         var answer = ""
         while let piece = try generation.next() {
             answer += piece
@@ -51,33 +53,21 @@ struct GenerateVerb: ParsableCommand {
         ])
     }
 
-    private func promptText() throws -> String {
-        switch (prompt, promptFile) {
-        case (let text?, nil): return text
-        case (nil, let file?): return String(decoding: try FileReader.contents(of: file), as: UTF8.self)
-        default: throw ValidationError("give either --prompt or --prompt-file")
-        }
-    }
-
     private func promptIDs(_ text: String, _ source: ModelSource, _ tokenizer: Tokenizer) throws -> [Int32] {
-        guard chat else {
-            if system != nil { throw ValidationError("--system needs --chat") }
-            return tokenizer.encode(text, addSpecial: true, parseSpecial: false)
-        }
-        guard let template = try source.chatTemplate() else {
-            throw InputError(source.path, "the model has no chat template", remedy: "leave out --chat")
-        }
+        guard chat else { return tokenizer.encode(text, addSpecial: true, parseSpecial: false) }
         var messages: [ChatMessage] = []
         if let system { messages.append(ChatMessage(role: "system", content: .string(system))) }
         messages.append(ChatMessage(role: "user", content: .string(text)))
-        let rendered = try ChatTemplate(source: template, name: source.path + ": chat template").render(
-            messages: messages, bosToken: tokenizer.bos.flatMap(tokenizer.tokenText), eosToken: tokenizer.eos.flatMap(tokenizer.tokenText))
-        return tokenizer.encode(rendered, addSpecial: false, parseSpecial: true)
+        return try source.chatPrompt(tokenizer).ids(messages)
     }
 }
 
-/// Writes to standard output at once.
-func writeOut(_ text: String) {
-    var text = text
-    text.withUTF8 { _ = write(1, $0.baseAddress, $0.count) }
+extension ModelSource {
+    /// The model's own chat template.
+    func chatPrompt(_ tokenizer: Tokenizer) throws(InputError) -> ChatPrompt {
+        guard let template = try chatTemplate() else {
+            throw InputError(path, "the model has no chat template", remedy: "use `apus generate` without --chat")
+        }
+        return ChatPrompt(try ChatTemplate(source: template, name: path + ": chat template"), tokenizer)
+    }
 }

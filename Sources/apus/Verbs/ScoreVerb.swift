@@ -15,7 +15,7 @@ struct ScoreVerb: ParsableCommand {
         let loaded = try options.loadDecoder()
         var likelihoods: [JSON] = [], matches: [JSON] = []
         for sequence in sequences {
-            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: try options.cacheType())
+            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType())
             likelihoods.append(.number(score.logLikelihood))
             matches.append(.integer(score.greedyMatches))
             output.text("log-likelihood \(decimal(score.logLikelihood, 4)), \(score.greedyMatches) of \(sequence.count - 1) tokens greedy")

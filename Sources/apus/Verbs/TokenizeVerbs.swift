@@ -7,7 +7,7 @@ struct TokenizeVerb: ParsableCommand {
 
     @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json.") var model: String
     @OptionGroup var output: OutputOptions
-    @Option(name: .long, help: "The text.") var text: String?
+    @Option(name: .long, parsing: .unconditional, help: "The text.") var text: String?
     @Option(name: .long, help: "A file with the text, its bytes taken as they are.") var file: String?
     @Flag(name: .long, help: "Add no BOS or EOS.") var noSpecial = false
     @Flag(name: .long, help: "Take the text of special tokens as those tokens.") var parseSpecial = false
