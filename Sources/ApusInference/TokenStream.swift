@@ -25,6 +25,17 @@ public final class TokenStream {
     /// Forgets all but the first `count` tokens.
     public func truncate(to count: Int) { ids.removeLast(max(0, ids.count - count)) }
 
+    /// Takes over the tokens of another stream of the same model and capacity; what both begin with is not copied.
+    func fork(_ other: TokenStream) {
+        let shared = zip(ids, other.ids).prefix { $0 == $1 }.count
+        for (layer, block) in model.blocks.enumerated() {
+            model.backend.copyCache(
+                block.attention.shape(cacheType: cache.dtype), from: other.cache.layer(layer), to: cache.layer(layer),
+                positions: shared..<other.ids.count)
+        }
+        ids = other.ids
+    }
+
     /// - Throws: an `InputError` when `count` more tokens do not fit.
     func checkRoom(for count: Int) throws(InputError) {
         guard ids.count + count <= capacity else {

@@ -86,6 +86,9 @@ public protocol Backend: AnyObject, Sendable {
 
     /// Room for `positions` positions of one sequence in one layer, nil without memory.
     func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache?
+    /// Copies keys and values of `positions` from one cache to another of the same shape and capacity, and perhaps of up to 15
+    /// positions before and after them.
+    func copyCache(_ shape: AttentionShape, from source: LayerCache, to target: LayerCache, positions: Range<Int>)
     /// Stores keys and values of the new tokens and attends causally: queries and out `[M, H·D]`, keys and values `[M, K·D]`.
     /// `segments` and `caches` go together, one a sequence.
     func attend(_ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows)

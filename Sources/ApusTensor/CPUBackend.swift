@@ -127,6 +127,20 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         return LayerCache(keys: keys, values: values, capacity: capacity)
     }
 
+    public func copyCache(_ shape: AttentionShape, from source: LayerCache, to target: LayerCache, positions: Range<Int>) {
+        precondition(source.capacity == target.capacity && positions.upperBound <= source.capacity)
+        // Keys lie as panels of 16 positions; rows of values are whole too then.
+        let first = positions.lowerBound / 16 * 16, end = (positions.upperBound + 15) / 16 * 16
+        for (from, to, isValues) in [(source.keys, target.keys, false), (source.values, target.values, true)] {
+            let headBytes = apus_kv_bytes(shape.cacheType.kernelNumber, 1, Int32(shape.headSize), Int64(source.capacity), isValues)
+            let positionBytes = headBytes / source.capacity
+            for head in 0..<shape.kvHeads {
+                let offset = head * headBytes + first * positionBytes
+                (to.address + offset).copyMemory(from: from.address + offset, byteCount: (end - first) * positionBytes)
+            }
+        }
+    }
+
     public func attend(
         _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows
     ) {

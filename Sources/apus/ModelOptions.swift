@@ -61,12 +61,12 @@ struct ModelOptions: ParsableArguments {
         let backend: CPUBackend
         let seconds: Double
 
-        /// A stream of this model with room for `positions`.
-        func stream(positions: Int, cacheType: DType) throws(InputError) -> TokenStream {
-            if positions > decoder.description.contextLength {
-                printError("\(source.path): the model was made for \(decoder.description.contextLength) tokens; a context of \(positions) may give poor text")
-            }
-            return try TokenStream(decoder, positions: positions, cacheType: cacheType)
+        /// Positions to make room for: as many as the user wants, otherwise at most those the model was made for.
+        func room(_ context: Int?, atMost limit: Int) -> Int {
+            let made = decoder.description.contextLength
+            guard let context else { return min(made, limit) }
+            if context > made { printError("\(source.path): the model was made for \(made) tokens; a context of \(context) may give poor text") }
+            return context
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
 
     init() throws {
         let source = try ModelSource(path: parentFolder(parentFolder(#filePath)) + "/Goldens/chat")
-        model = try Decoder.load(source, on: try #require(CPUBackend(threads: 2)))
+        model = try Decoder.load(source, on: try #require(CPUBackend(threads: 1)))
         prompt = ChatPrompt(try ChatTemplate(source: try #require(try source.chatTemplate()), name: "template"), try source.tokenizer())
     }
 

@@ -70,6 +70,13 @@ enum LogitMath {
         return (sum * power).replacing(with: 0, where: x .< floor)
     }
 
+    /// log Σ exp of all logits.
+    static func logSumExp(_ logits: UnsafeBufferPointer<Float>) -> Float {
+        var greatest = -Float.infinity
+        for logit in logits where logit > greatest { greatest = logit }
+        return greatest + Float(log(weigh(logits, greatest: greatest, temperature: 1, into: nil)))
+    }
+
     /// weights[i] = exp((logits[i] - greatest) / temperature); their sum.
     static func weigh(
         _ logits: UnsafeBufferPointer<Float>, greatest: Float, temperature: Float,

@@ -67,10 +67,7 @@ public struct Sampler: Sendable {
     /// The natural logarithm of the probability that the model itself gives `token`: without penalties, bias, filters or
     /// temperature. Minus infinity for a forbidden token.
     public static func logProbability(of token: Int32, in logits: UnsafeBufferPointer<Float>) -> Float {
-        var greatest = -Float.infinity
-        for logit in logits where logit > greatest { greatest = logit }
-        let total = LogitMath.weigh(logits, greatest: greatest, temperature: 1, into: nil)
-        return logits[Int(token)] - greatest - Float(log(total))
+        logits[Int(token)] - LogitMath.logSumExp(logits)
     }
 
     private func check(_ token: Int32, of subject: String) throws(InputError) {

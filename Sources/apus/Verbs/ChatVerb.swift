@@ -17,9 +17,10 @@ struct ChatVerb: ParsableCommand {
 
     func run() throws {
         let loaded = try options.loadDecoder()
-        let room = sampling.context ?? min(loaded.decoder.description.contextLength, Self.defaultContext)
         let session = try ChatSession(
-            loaded.stream(positions: room, cacheType: options.cacheType()), prompt: loaded.source.chatPrompt(loaded.source.tokenizer()),
+            TokenStream(
+                loaded.decoder, positions: loaded.room(sampling.context, atMost: Self.defaultContext), cacheType: options.cacheType()),
+            prompt: loaded.source.chatPrompt(loaded.source.tokenizer()),
             sampling: sampling.parameters(), maxTokens: sampling.maxTokens, stops: sampling.stop)
         if let system { try session.setSystem(system) }
         let console = ChatConsole(session: session, isInteractive: isatty(0) == 1)

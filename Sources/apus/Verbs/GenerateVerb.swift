@@ -16,9 +16,21 @@ struct GenerateVerb: ParsableCommand {
     @Flag(name: .long, help: "Put the prompt into the model's chat template.") var chat = false
     @Option(name: .long, parsing: .unconditional, help: "The system message of a chat.") var system: String?
 
+    @Option(name: .long, help: "Draw this many answers to the prompt.") var samples: Int?
+    @Option(name: .long, help: "Search with this many beams for the likeliest answers.") var beams: Int?
+
     func validate() throws {
         guard (prompt == nil) != (promptFile == nil) else { throw ValidationError("give either --prompt or --prompt-file") }
         if system != nil, !chat { throw ValidationError("--system needs --chat") }
+        for (name, value) in [("--samples", samples), ("--beams", beams)] {
+            if let value, !(1...1024).contains(value) { throw ValidationError("\(name): \(value) is not from 1 to 1024") }
+        }
+        guard beams != nil else { return }
+        guard samples == nil else { throw ValidationError("give either --samples or --beams") }
+        guard try sampling.parameters() == SamplingParameters(temperature: 0, seed: sampling.seed), sampling.stop.isEmpty else {
+            throw ValidationError("--beams goes by the model's own likelihoods: leave out temperature, filters, penalties, --logit-bias and --stop")
+        }
+        guard sampling.maxTokens != 0 else { throw ValidationError("--beams needs at least 1 of --max-tokens") }
     }
 
     func run() throws {
@@ -27,30 +39,65 @@ struct GenerateVerb: ParsableCommand {
         let tokenizer = try loaded.source.tokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
         let maxTokens = sampling.maxTokens ?? 128
-        let room = sampling.context ?? min(loaded.decoder.description.contextLength, ids.count + maxTokens)
-        let stream = try loaded.stream(positions: room, cacheType: options.cacheType())
-        let generation = try Generation(
-            stream, tokenizer: tokenizer, prompt: ids, sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
-        var answer = ""
-        while let piece = try generation.next() {
-            answer += piece
-            if output.output == .text { writeOut(piece) }
+        let room = loaded.room(sampling.context, atMost: ids.count + maxTokens)
+        let cacheType = options.cacheType()
+        if let samples {
+            let result = try SampledChoices(
+                loaded.decoder, tokenizer: tokenizer, prompt: ids, count: samples, positions: room, cacheType: cacheType,
+                sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
+            report(result.choices, ids.count, result.promptSeconds, result.decodeSeconds, loaded.seconds)
+        } else if let beams {
+            let result = try BeamSearch(
+                loaded.decoder, tokenizer: tokenizer, prompt: ids, beams: beams, positions: room, cacheType: cacheType, maxTokens: maxTokens)
+            report(result.choices, ids.count, result.promptSeconds, result.decodeSeconds, loaded.seconds)
+        } else {
+            let generation = try Generation(
+                TokenStream(loaded.decoder, positions: room, cacheType: cacheType), tokenizer: tokenizer, prompt: ids,
+                sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
+            var answer = ""
+            while let piece = try generation.next() {
+                answer += piece
+                if output.output == .text { writeOut(piece) }
+            }
+            let choice = Choice(text: answer, ids: generation.ids, finishReason: generation.finishReason!)
+            report([choice], ids.count, generation.promptSeconds, generation.decodeSeconds, loaded.seconds)
         }
-        let count = generation.ids.count
-        let promptRate = Double(ids.count) / max(generation.promptSeconds, 1e-9)
-        let rate = count > 1 ? Double(count - 1) / max(generation.decodeSeconds, 1e-9) : 0
+    }
+
+    /// Prints what there is to say at the end; the text of a single answer is on the screen already.
+    private func report(_ choices: [Choice], _ promptTokens: Int, _ promptSeconds: Double, _ decodeSeconds: Double, _ loadSeconds: Double) {
+        let count = choices.reduce(0) { $0 + $1.ids.count }
+        let promptRate = Double(promptTokens) / max(promptSeconds, 1e-9)
+        let decoded = choices.reduce(0) { $0 + max($1.ids.count - 1, 0) }
+        let rate = decoded > 0 ? Double(decoded) / max(decodeSeconds, 1e-9) : 0
+        let isSingle = samples == nil && beams == nil
+        if isSingle { output.text("") }
+        for (index, choice) in choices.enumerated() where !isSingle {
+            output.text("--- \(index + 1)" + (choice.score.map { ", score \(decimal($0, 4))" } ?? "") + "\n" + choice.text)
+        }
         if output.output == .text {
-            writeOut("\n")
             printError(
-                "\(ids.count) prompt tokens at \(decimal(promptRate, 1)) tokens/s, \(count) generated at \(decimal(rate, 1)) tokens/s, "
-                    + "loaded in \(decimal(loaded.seconds, 3)) s")
+                "\(promptTokens) prompt tokens at \(decimal(promptRate, 1)) tokens/s, \(count) generated at \(decimal(rate, 1)) tokens/s, "
+                    + "loaded in \(decimal(loadSeconds, 3)) s")
         }
-        output.json([
-            "text": .string(answer), "token_ids": .array(generation.ids.map { .integer(Int($0)) }),
-            "finish_reason": .string(generation.finishReason?.rawValue ?? "length"), "prompt_tokens": .integer(ids.count),
-            "generated_tokens": .integer(count), "load_seconds": .number(loaded.seconds),
-            "prompt_tokens_per_second": .number(promptRate), "tokens_per_second": .number(rate),
-        ])
+        var object = members(choices[0])
+        object["score"] = nil
+        object["prompt_tokens"] = .integer(promptTokens)
+        object["generated_tokens"] = .integer(count)
+        object["load_seconds"] = .number(loadSeconds)
+        object["prompt_tokens_per_second"] = .number(promptRate)
+        object["tokens_per_second"] = .number(rate)
+        if !isSingle { object["choices"] = .array(choices.map { .object(members($0)) }) }
+        output.json(object)
+    }
+
+    private func members(_ choice: Choice) -> JSONObject {
+        var object: JSONObject = [
+            "text": .string(choice.text), "token_ids": .array(choice.ids.map { .integer(Int($0)) }),
+            "finish_reason": .string(choice.finishReason.rawValue),
+        ]
+        if let score = choice.score { object["score"] = .number(score) }
+        return object
     }
 
     private func promptIDs(_ text: String, _ source: ModelSource, _ tokenizer: Tokenizer) throws -> [Int32] {
