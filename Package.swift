@@ -22,11 +22,13 @@ let package = Package(
         .target(
             name: "ApusModels",
             dependencies: ["ApusLayers", "ApusCheckpoints", "ApusDescription", "ApusTokenizers"]),
-        .target(name: "ApusInference", dependencies: ["ApusModels", "ApusTokenizers", "ApusTemplates"]),
+        .target(
+            name: "ApusInference",
+            dependencies: ["ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusBase"]),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusInference",
+                "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),

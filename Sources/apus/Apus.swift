@@ -7,7 +7,7 @@ struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apus", abstract: "Run, serve, train and adapt language models.",
         subcommands: [
-            GenerateVerb.self, ChatVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, BenchVerb.self,
+            GenerateVerb.self, ChatVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, InspectVerb.self, BenchVerb.self,
         ])
 
     static func main() {

@@ -1,0 +1,157 @@
+import ApusBase
+import ApusCheckpoints
+import ApusDescription
+import ApusModels
+import ArgumentParser
+
+struct InspectVerb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Tell what a model is, and whether its files are sound.",
+        discussion: "Checks names, shapes, types and byte ranges of all tensors as loading does, without reading the weights.")
+
+    @Option(name: .shortAndLong, help: "A .gguf file, a folder in Hugging Face layout, or org/name from the cache.") var model: String
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let source = try ModelSource(path: try Environment.modelPath(model))
+        for note in source.notes { printError(note) }
+        var object = axes(of: source.description)
+        let tensors = tensorTypes(source.checkpoint)
+        object["tensors"] = .object(tensors)
+        object["bytes"] = .integer(source.checkpoint.entries.reduce(0) { $0 + $1.byteCount })
+        object["tokenizer"] = try source.tokenizerKind().map { .string($0) } ?? .null
+        object["chat_template"] = .bool(try source.chatTemplate() != nil)
+        output.json(object)
+        if output.output == .text { writeOut(table(object)) }
+    }
+
+    // MARK: The description as JSON
+
+    private func axes(of description: DecoderDescription) -> JSONObject {
+        let norm: JSONObject =
+            switch description.norm {
+            case .rms(let epsilon): ["kind": .string("rms"), "epsilon": .number(Double("\(epsilon)")!)]
+            }
+        let position: JSONObject =
+            switch description.position {
+            case .rotary(let rotary):
+                [
+                    "kind": .string("rotary"), "style": .string(rotary.style.rawValue), "base": .number(rotary.base),
+                    "dimensions": .integer(rotary.dimensions), "scaling": .object(scaling(rotary.scaling)),
+                ]
+            }
+        return [
+            "architecture": .string(description.architecture), "parameters": .integer(description.parameterCount),
+            "layers": .integer(description.layers.count), "width": .integer(description.width),
+            "vocabulary_size": .integer(description.vocabularySize), "context_length": .integer(description.contextLength),
+            "tied_head": .bool(description.tiedHead), "norm": .object(norm), "position": .object(position),
+            "layer_groups": .array(groups(description.layers).map { .object($0) }),
+        ]
+    }
+
+    private func scaling(_ scaling: RotaryDescription.Scaling) -> JSONObject {
+        switch scaling {
+        case .none: ["kind": .string("none")]
+        case .linear(let factor): ["kind": .string("linear"), "factor": .number(factor)]
+        case .dynamicNTK(let factor, let original):
+            ["kind": .string("dynamic"), "factor": .number(factor), "original_context": .integer(original)]
+        case .yarn(let yarn):
+            [
+                "kind": .string("yarn"), "factor": .number(yarn.factor), "original_context": .integer(yarn.originalContext),
+                "beta_fast": .number(yarn.betaFast), "beta_slow": .number(yarn.betaSlow), "attention_factor": .number(yarn.attentionFactor),
+                "truncates": .bool(yarn.truncates),
+            ]
+        case .llama3(let factor, let low, let high, let original):
+            [
+                "kind": .string("llama3"), "factor": .number(factor), "low_frequency_factor": .number(low), "high_frequency_factor": .number(high),
+                "original_context": .integer(original),
+            ]
+        case .divisors(let divisors): ["kind": .string("divisors"), "divisors": .array(divisors.map { .number(Double("\($0)")!) })]
+        }
+    }
+
+    /// Runs of equal layers.
+    private func groups(_ layers: [LayerDescription]) -> [JSONObject] {
+        let starts = layers.indices.filter { $0 == 0 || layers[$0] != layers[$0 - 1] }
+        return zip(starts, starts.dropFirst() + [layers.count]).map { start, end in
+            let attention = layers[start].attention, feedForward = layers[start].feedForward
+            return [
+                "first": .integer(start), "count": .integer(end - start),
+                "attention": .object([
+                    "heads": .integer(attention.heads), "kv_heads": .integer(attention.kvHeads), "head_size": .integer(attention.headSize),
+                    "window": attention.window.map { .integer($0) } ?? .null, "input_bias": .bool(attention.inputBias),
+                    "output_bias": .bool(attention.outputBias), "query_key_norm": .bool(attention.queryKeyNorm),
+                ]),
+                "feed_forward": .object([
+                    "width": .integer(feedForward.width), "gated_by": .string(feedForward.gatedBy.rawValue), "bias": .bool(feedForward.bias),
+                ]),
+            ]
+        }
+    }
+
+    /// Number and bytes of the tensors of each type.
+    private func tensorTypes(_ checkpoint: any Checkpoint) -> JSONObject {
+        var counts: [String: (count: Int, bytes: Int)] = [:]
+        for entry in checkpoint.entries {
+            counts["\(entry.dtype)", default: (0, 0)].count += 1
+            counts["\(entry.dtype)", default: (0, 0)].bytes += entry.byteCount
+        }
+        var object = JSONObject()
+        for (type, value) in counts.sorted(by: { $0.key < $1.key }) {
+            object[type] = .object(["count": .integer(value.count), "bytes": .integer(value.bytes)])
+        }
+        return object
+    }
+
+    // MARK: The same as a table
+
+    private func table(_ object: JSONObject) -> String {
+        var rows: [(name: String, value: String)] = []
+        func add(_ object: JSONObject, under prefix: String) {
+            for (key, value) in object.members {
+                switch (key, value) {
+                case ("tensors", .object(let types)):
+                    for (type, value) in types.members { rows.append(("tensors: \(type)", "\(value["count"]!.int!), \(value["bytes"]!.int!) bytes")) }
+                case ("layer_groups", .array(let groups)):
+                    for group in groups { addGroup(group.object!, name: groups.count > 1 ? groupName(group) : "") }
+                case (_, .object(let object)): add(object, under: prefix + words(key) + ": ")
+                default: rows.append((prefix + words(key), text(value)))
+                }
+            }
+        }
+        func addGroup(_ group: JSONObject, name: String) {
+            var axes = group
+            axes["first"] = nil
+            axes["count"] = nil
+            add(axes, under: name)
+        }
+        add(object, under: "")
+        let width = rows.map(\.name.count).max() ?? 0
+        return rows.map { $0.name + String(repeating: " ", count: width - $0.name.count + 2) + $0.value + "\n" }.joined()
+    }
+
+    private func words(_ key: String) -> String { key.replacing("_", with: " ") }
+
+    private func text(_ value: JSON) -> String {
+        switch value {
+        case .null: "none"
+        case .bool(let flag): flag ? "yes" : "no"
+        case .string(let text): text
+        default: value.int.map(String.init) ?? value.serialized()
+        }
+    }
+
+    private func groupName(_ group: JSON) -> String {
+        let first = group["first"]!.int!, count = group["count"]!.int!
+        return count == 1 ? "layer \(first): " : "layers \(first) to \(first + count - 1): "
+    }
+}
+
+extension ModelSource {
+    /// What the files call the kind of tokenizer that comes with them; nil when there is none. It may be one that is not built here.
+    func tokenizerKind() throws(InputError) -> String? {
+        if let gguf { return try gguf.string("tokenizer.ggml.model") }
+        if fileExists(path + "/tokenizer.json") { return try JSON(contentsOf: path + "/tokenizer.json")["model"]?["type"]?.string }
+        return fileExists(path + "/tokenizer.model") ? "sentencepiece" : nil
+    }
+}
