@@ -10,23 +10,29 @@ struct BenchVerb: ParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(name: .long, help: "Tokens of the prompt.") var promptTokens = 512
     @Option(name: .long, help: "Tokens to generate.") var generateTokens = 128
-    @Option(name: .long, help: "Sequences decoded together, for example 1,4,8,16.") var batch = "1"
+    @Option(name: .long, help: "Sequences decoded together, for example 1,4,8,16.") var batch = NumberList<Int>(argument: "1")!
     @Option(name: .long, help: "Tokens in the cache before decoding.") var depth = 0
     @Option(name: .long, help: "Runs to take the median of, after one to warm up.") var repetitions = 3
 
+    func validate() throws {
+        let limits = [
+            ("--prompt-tokens", [promptTokens], 0...SamplingOptions.positionLimit), ("--depth", [depth], 0...SamplingOptions.positionLimit),
+            ("--generate-tokens", [generateTokens], 0...SamplingOptions.positionLimit), ("--repetitions", [repetitions], 1...1_000_000),
+            ("--batch", batch.values, 1...4096),
+        ]
+        for (name, values, range) in limits {
+            if let wrong = values.first(where: { !range.contains($0) }) {
+                throw ValidationError("\(name): \(wrong) is not from \(range.lowerBound) to \(range.upperBound)")
+            }
+        }
+    }
+
     func run() throws {
-        let batches = batch.split(separator: ",").map { Int($0) }
-        guard !batches.isEmpty, batches.allSatisfy({ ($0 ?? 0) > 0 && $0! <= 4096 }) else {
-            throw InputError("--batch", "\"\(batch)\" is no list of numbers from 1 to 4096")
-        }
-        guard promptTokens >= 0, generateTokens >= 0, depth >= 0, repetitions > 0 else {
-            throw InputError("bench", "numbers of tokens may not be negative, and repetitions must be at least 1")
-        }
         let loaded = try options.loadDecoder()
         var results: [JSON] = []
-        for batch in batches {
+        for batch in batch.values {
             let result = try SpeedResult.measure(
-                loaded.decoder, batch: batch!, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth,
+                loaded.decoder, batch: batch, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth,
                 repetitions: repetitions, cacheType: options.cacheType())
             results.append(
                 .object([

@@ -11,6 +11,12 @@ struct PerplexityVerb: ParsableCommand {
     @Option(name: .long, help: "The text.") var file: String
     @Option(name: .long, help: "Tokens of a chunk.") var context = 512
 
+    func validate() throws {
+        guard (4...SamplingOptions.positionLimit).contains(context) else {
+            throw ValidationError("--context: \(context) is not from 4 to \(SamplingOptions.positionLimit)")
+        }
+    }
+
     func run() throws {
         let loaded = try options.loadDecoder()
         let tokenizer = try loaded.source.tokenizer()

@@ -7,8 +7,12 @@ struct ScoreVerb: ParsableCommand {
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var output: OutputOptions
-    @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: String?
+    @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: NumberList<Int32>?
     @Option(name: .long, help: "A JSON list of ids, or a list of such lists.") var idsFile: String?
+
+    func validate() throws {
+        guard (ids == nil) != (idsFile == nil) else { throw ValidationError("give either --ids or --ids-file") }
+    }
 
     func run() throws {
         let sequences = try sequences()
@@ -24,14 +28,16 @@ struct ScoreVerb: ParsableCommand {
     }
 
     private func sequences() throws -> [[Int32]] {
-        switch (ids, idsFile) {
-        case (let text?, nil): return [try parseIDs(text, "--ids")]
-        case (nil, let path?):
-            let json = try JSON(contentsOf: path)
-            guard let list = json.array else { throw InputError(path, "is \(json.kind), not a list of token ids") }
-            if list.allSatisfy({ $0.array != nil }) { return try list.map { try numbers($0.array!, path) } }
-            return [try numbers(list, path)]
-        default: throw ValidationError("give either --ids or --ids-file")
+        if let ids { return [ids.values] }
+        let path = idsFile!
+        let json = try JSON(contentsOf: path)
+        guard let list = json.array else { throw InputError(path, "is \(json.kind), not a list of token ids") }
+        guard !list.isEmpty else { throw InputError(path, "holds no token ids") }
+        guard list.allSatisfy({ $0.array != nil }) else { return [try numbers(list, path)] }
+        return try list.enumerated().map { index, value in
+            let ids = try numbers(value.array!, path)
+            guard !ids.isEmpty else { throw InputError(path, at: "list \(index)", "holds no token ids") }
+            return ids
         }
     }
 

@@ -1,0 +1,53 @@
+import ApusBase
+import Glibc
+import Testing
+
+/// The verbs that measure: score, perplexity, bench, and the tokenizer's two.
+@Suite struct ScoreTests {
+    @Test func scoresListsOfAnyLength() throws {
+        let path = "/tmp/apus-ids-\(getpid()).json"
+        defer { unlink(path) }
+        func write(_ text: String) throws {
+            let file = try AtomicFile(path: path)
+            try file.write(Array(text.utf8))
+            try file.commit()
+        }
+        try write("[[5, 6, 7, 8], [9], [1, 2]]")
+        let object = try apus("score", "--model", chatModel, "--ids-file", path, "--output", "json").json()
+        #expect(object.keys == ["log_likelihood", "greedy_matches"])
+        let single = try apus("score", "--model", chatModel, "--ids", "5, 6, 7, 8", "--output", "json").json()
+        #expect(object["log_likelihood"]!.array!.count == 3 && object["log_likelihood"]!.array![0] == single["log_likelihood"]!.array![0])
+        #expect(object["log_likelihood"]!.array![1].double == 0)
+        try write("[5, 6, 7, 8]")
+        #expect(try apus("score", "--model", chatModel, "--ids-file", path, "--output", "json").json() == single)
+        for (text, message) in [("[[1], []]", "at list 1: holds no token ids"), ("[]", "no token ids"), ("[1, \"a\"]", "\"a\" is no token id"), ("[1", "")] {
+            try write(text)
+            let result = try apus("score", "--model", chatModel, "--ids-file", path)
+            #expect(result.code == 1 && result.errors.hasPrefix("apus: \(path)") && result.errors.contains(message), "\(result.errors)")
+        }
+    }
+
+    @Test func tokenizesBytesAsTheyAre() throws {
+        let object = try apus("tokenize", "--model", chatModel, "--text", "-The <|im_end|>\n", "--output", "json").json()
+        #expect(object.keys == ["ids", "tokens"] && object["ids"]!.array!.count == object["tokens"]!.array!.count)
+        #expect(!object["ids"]!.array!.contains(.integer(2)))
+        let ids = object["ids"]!.array!.map { "\($0.int!)" }.joined(separator: ",")
+        #expect(try apus("detokenize", "--model", chatModel, "--ids", ids, "--output", "json").json() == ["text": .string("-The <|im_end|>\n")])
+        let special = try apus("tokenize", "--model", chatModel, "--text", "<|im_end|>", "--parse-special", "--output", "json").json()
+        #expect(special["ids"] == .array([.integer(2)]))
+    }
+
+    @Test func measuresPerplexityAndSpeed() throws {
+        let file = chatModel + "/tokenizer_config.json"
+        let perplexity = try apus("perplexity", "--model", chatModel, "--file", file, "--context", "32", "--output", "json").json()
+        #expect(perplexity.keys == ["perplexity", "tokens", "tokens_per_second"] && perplexity["perplexity"]!.double! > 1)
+        let bench = try apus(
+            "bench", "--model", chatModel, "--prompt-tokens", "8", "--generate-tokens", "4", "--batch", "1,2", "--repetitions", "1", "--output",
+            "json"
+        ).json()
+        #expect(Array(bench.keys.prefix(3)) == ["results", "load_seconds", "peak_rss_bytes"])
+        let results = try #require(bench["results"]?.array)
+        #expect(results.map { $0["batch"]!.int! } == [1, 2])
+        #expect(results.allSatisfy { $0.object!.keys == ["batch", "prompt_tokens_per_second", "tokens_per_second"] })
+    }
+}
