@@ -5,7 +5,9 @@ let package = Package(
     name: "apus",
     products: [
         .executable(name: "apus", targets: ["apus"]),
-        .library(name: "Apus", targets: ["ApusInference"]),
+        .library(
+            name: "Apus",
+            targets: ["ApusInference", "ApusModels", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusBase"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -31,11 +33,13 @@ let package = Package(
                 "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(
+            name: "stream-text", dependencies: ["ApusInference", "ApusModels", "ApusTensor"], path: "Examples/stream-text"),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(
             name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusBase"]),
-        .testTarget(name: "ApusCommandTests", dependencies: ["apus", "ApusBase"]),
+        .testTarget(name: "ApusCommandTests", dependencies: ["apus", "stream-text", "ApusBase"]),
     ]
 )

@@ -81,6 +81,12 @@ import Testing
         #expect(system["prompt_tokens"]!.int! > ids.count)
     }
 
+    @Test func theExampleProgramGeneratesTheSame() throws {
+        let example = try RunningCommand([chatModel, "The quick brown"], binary: "stream-text")
+        #expect(try example.wait() == 0)
+        #expect(example.output + "\n" == (try apus(base + ["--max-tokens", "100"]).output))
+    }
+
     @Test func signalsEndItWithTheirCodes() throws {
         for (signal, code) in [(SIGINT, Int32(130)), (SIGTERM, 143)] {
             let command = try RunningCommand(base + ["--max-tokens", "1000000", "--context", "1000100"] + endless)

@@ -5,12 +5,12 @@ import Synchronization
 final class RunningCommand {
     struct Failure: Error, CustomStringConvertible { let description: String }
 
-    /// The binary lies beside the test bundle's own.
-    static let binary: String = {
+    /// Binaries lie beside the test bundle's own.
+    private static let folder: String = {
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         let own = String(decoding: path[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return own[..<(own.lastIndex(of: "/") ?? own.startIndex)] + "/apus"
+        return String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)])
     }()
 
     /// Held while a pipe is made and its ends are marked, and while a command starts, lest it inherit another's.
@@ -26,7 +26,8 @@ final class RunningCommand {
     var errors: String { String(decoding: texts[1], as: UTF8.self) }
 
     /// - Parameter terminal: give it a terminal for all three streams; what it prints comes back in `output`.
-    init(_ arguments: [String], terminal: Bool = false, standardOutput: String? = nil) throws {
+    init(_ arguments: [String], binary name: String = "apus", terminal: Bool = false, standardOutput: String? = nil) throws {
+        let binary = Self.folder + "/" + name
         var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawnattr_init(&attributes)
@@ -59,13 +60,13 @@ final class RunningCommand {
             (input, outputs) = (pipes[0].write, [pipes[1].read, pipes[2].read])
         }
         posix_spawnattr_setflags(&attributes, flags)
-        var words = ([Self.binary] + arguments).map { strdup($0) } + [nil]
+        var words = ([binary] + arguments).map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var process: pid_t = 0
-        let code = Self.starting.withLock { _ in posix_spawn(&process, Self.binary, &actions, &attributes, &words, environ) }
+        let code = Self.starting.withLock { _ in posix_spawn(&process, binary, &actions, &attributes, &words, environ) }
         inChild.forEach { close($0) }
         self.process = process
-        guard code == 0 else { throw Failure(description: "\(Self.binary) cannot be started: \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw Failure(description: "\(binary) cannot be started: \(String(cString: strerror(code)))") }
     }
 
     deinit {
