@@ -2,13 +2,18 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build test clean
+.PHONY: build run test clean
 
 build:
 	swift build $(FLAGS) --product apus
 
+# Does all from a fresh clone on: missing system packages, a small model, the build, one answer, and a chat on a terminal.
+run:
+	@scripts/run.sh "$(CACHE)/models"
+
 # The vocabularies and templates of llama.cpp are fetched once; without a network the tests that need them are skipped, and say so.
 test:
+	scripts/test-run.sh
 	scripts/fetch-test-data.sh "$(CACHE)/tests" || echo "test data could not be fetched: the tests that need it are skipped" >&2
 	APUS_TEST_CACHE="$(CACHE)/tests" swift test $(FLAGS)
 

@@ -4,6 +4,7 @@
 # package llama-cpp-python on PyPI (77 MB), checked by its SHA-256. Nothing is done where they stand already.
 # Tests find them by APUS_TEST_CACHE=FOLDER.   usage: fetch-test-data.sh FOLDER
 set -euo pipefail
+source "$(dirname "$0")/fetching.sh"
 
 version=0.3.36
 checksum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
@@ -11,15 +12,8 @@ folder=${1:?usage: fetch-test-data.sh FOLDER}
 archive=llama_cpp_python-$version.tar.gz
 target=$folder/llama.cpp-models
 
-fail() {
-    echo "fetch-test-data.sh: $1" >&2
-    exit 1
-}
-
 if [ "$(cat "$target/.complete" 2>/dev/null)" = "$checksum" ]; then exit 0; fi
-mkdir -p "$folder" || fail "cannot make the folder $folder; check the path and its permissions"
-work=$(mktemp -d "$folder/.fetch.XXXXXX") || fail "cannot write to $folder; check its permissions and the free space"
-trap 'rm -rf "$work"' EXIT
+make_work "$folder" fetch 400
 
 if [ ! -f "$folder/$archive" ]; then
     python3 -m pip --version >/dev/null 2>&1 || fail "python3 with pip is needed to fetch $archive; on Debian: apt-get install python3-pip"
@@ -34,7 +28,7 @@ if [ ! -f "$folder/$archive" ]; then
     mv "$work/$archive" "$folder/$archive"
 fi
 
-if ! echo "$checksum  $folder/$archive" | sha256sum --check --status; then
+if ! has_checksum "$folder/$archive" "$checksum"; then
     rm -f "$folder/$archive"
     fail "$archive has the wrong SHA-256 and was removed; run this again"
 fi
