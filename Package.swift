@@ -11,6 +11,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
     ],
     targets: [
         .target(name: "CApusKernels", cSettings: [.define("_GNU_SOURCE")]),
@@ -20,6 +23,15 @@ let package = Package(
         .target(name: "ApusTokenizers", dependencies: ["ApusBase"]),
         .target(name: "ApusTemplates", dependencies: ["ApusBase"]),
         .target(name: "ApusCheckpoints", dependencies: ["ApusTensor", "ApusBase"]),
+        .target(
+            name: "ApusHub",
+            dependencies: [
+                "ApusBase",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .target(name: "ApusLayers", dependencies: ["ApusTensor", "ApusDescription"]),
         .target(
             name: "ApusModels",
@@ -30,7 +42,8 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusBase",
+                "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusHub",
+                "ApusBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -1,4 +1,5 @@
 import ApusBase
+import ApusHub
 import ApusTensor
 import Glibc
 
@@ -19,8 +20,22 @@ enum Environment {
         return set
     }
 
-    /// The file or folder that MODEL stands for.
+    /// The file or folder that MODEL stands for: itself, or `org/name[@revision][:file.gguf]` in the Hugging Face cache.
     static func modelPath(_ model: String) throws(InputError) -> String {
-        model
+        if fileExists(model) { return model }
+        return try HubCache(folder: hubFolder).modelPath(model) ?? model
+    }
+
+    /// Where models are fetched from and kept, by the variables of `huggingface_hub`.
+    static func hub() throws(InputError) -> HubConfiguration {
+        try HubConfiguration(
+            endpoint: value("HF_ENDPOINT") ?? "https://huggingface.co", token: value("HF_TOKEN"), cacheFolder: hubFolder,
+            isOffline: ["1", "on", "yes", "true"].contains(value("HF_HUB_OFFLINE")?.lowercased()))
+    }
+
+    private static var hubFolder: String {
+        if let folder = value("HF_HUB_CACHE") { return folder }
+        if let home = value("HF_HOME") { return home + "/hub" }
+        return (value("XDG_CACHE_HOME") ?? (value("HOME") ?? ".") + "/.cache") + "/huggingface/hub"
     }
 }
