@@ -49,6 +49,15 @@ let package = Package(
         .executableTarget(
             name: "stream-text", dependencies: ["ApusInference", "ApusModels", "ApusTensor"], path: "Examples/stream-text"),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
+        .testTarget(
+            name: "ApusHubTests",
+            dependencies: [
+                "ApusHub", "ApusBase",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(

@@ -16,6 +16,8 @@ struct HubConnection: Sendable {
         settings.redirectConfiguration = .disallow
         settings.httpVersion = .http1Only
         settings.timeout = .init(connect: .seconds(15), read: .seconds(60))
+        // An endpoint that cannot be reached is tried again here, a few times, and not for ever there.
+        settings.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
