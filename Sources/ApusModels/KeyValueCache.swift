@@ -10,8 +10,8 @@ public final class KeyValueCache: KeyValueStore {
     private let layers: [LayerCache]
 
     public init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
-        guard dtype == .f32 || dtype == .f16 else {
-            throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32 or f16")
+        guard [.f32, .f16, .bf16].contains(dtype) else {
+            throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32, f16 or bf16")
         }
         var layers: [LayerCache] = []
         for block in model.blocks {

@@ -21,8 +21,8 @@ INLINE f32x16 exp16(f32x16 x) {
 }
 
 typedef struct {
-  float *queries;  // [tile][D][rows of the tile], scaled
-  float *scores;   // [row][KEY_TILE]
+  float *queries;  // [tile][D][rows of the tile], or D / 2 pairs of bf16
+  float *scores;   // [row][KEY_TILE], in the end weights, or KEY_TILE / 2 pairs of them
   float *out;      // [row][D rounded up]
   float *greatest, *sum;  // [row]
   float *keys, *values;   // a tile of the cache in f32
@@ -47,14 +47,15 @@ INLINE size_t head_offset(const attend_rows *r, int64_t row) {
 
 static void pack_queries(const attend_rows *r, float *out) {
   int d_count = r->a->head_size;
+  int64_t elements = prepared_count(r->a->kv_dtype, d_count);
   for (int64_t done = 0; done < r->count; done += TILE_ROWS) {
-    int64_t width = r->count - done < TILE_ROWS ? r->count - done : TILE_ROWS;
-    for (int64_t m = 0; m < width; m++) {
-      int64_t row = done + m;
-      const float *q = r->s->queries + (size_t)((r->first + row) / r->group) * r->s->query_stride + head_offset(r, row);
-      for (int d = 0; d < d_count; d++) out[d * width + m] = q[d] * r->a->scale;
+    int width = r->count - done < TILE_ROWS ? (int)(r->count - done) : TILE_ROWS;
+    const float *rows[TILE_ROWS];
+    for (int m = 0; m < width; m++) {
+      rows[m] = r->s->queries + (size_t)((r->first + done + m) / r->group) * r->s->query_stride + head_offset(r, done + m);
     }
-    out += width * d_count;
+    interleave_rows(r->a->kv_dtype, rows, width, d_count, out);
+    out += width * elements;
   }
 }
 
@@ -103,74 +104,109 @@ INLINE void attend_product(const int dtype, const bool scores, const attend_job 
 
 static __attribute__((noinline)) void score_f32(const attend_job *j, int rows) { attend_product(APUS_F32, false, j, rows); }
 static __attribute__((noinline)) void score_f16(const attend_job *j, int rows) { attend_product(APUS_F16, false, j, rows); }
+static __attribute__((noinline)) void score_bf16(const attend_job *j, int rows) { attend_product(APUS_BF16, false, j, rows); }
 static __attribute__((noinline)) void gather_f32(const attend_job *j, int rows) { attend_product(APUS_F32, true, j, rows); }
 static __attribute__((noinline)) void gather_f16(const attend_job *j, int rows) { attend_product(APUS_F16, true, j, rows); }
+static __attribute__((noinline)) void gather_bf16(const attend_job *j, int rows) { attend_product(APUS_BF16, true, j, rows); }
 
-// Scores of a row become weights: exp(score - greatest so far); what was summed before shrinks to the new greatest.
-static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, int64_t start, int64_t n) {
+static void score(int dtype, const attend_job *j, int rows) {
+  if (dtype == APUS_F32) score_f32(j, rows);
+  else if (dtype == APUS_F16) score_f16(j, rows);
+  else score_bf16(j, rows);
+}
+static void gather(int dtype, const attend_job *j, int rows) {
+  if (dtype == APUS_F32) gather_f32(j, rows);
+  else if (dtype == APUS_F16) gather_f16(j, rows);
+  else gather_bf16(j, rows);
+}
+
+INLINE void store_weights(int dtype, const f32x16 v[KEY_TILE / 16], float *out) {
+#ifdef BF16_DOT
+  if (in_pairs(dtype)) {
+    for (int i = 0; i < KEY_TILE / 32; i++) store16(out + i * 16, (f32x16)bf16_pairs(v[2 * i], v[2 * i + 1]));
+    return;
+  }
+#endif
+  (void)dtype;
+  for (int i = 0; i < KEY_TILE / 16; i++) store16(out + i * 16, v[i]);
+}
+
+// Scores of a row become weights: exp(score - greatest so far), 0 for keys it may not see; what was summed before shrinks to
+// the new greatest.
+static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, int64_t start) {
   float *scores = t->scores + row * KEY_TILE;
   int64_t from = lowest(r, row) - start, to = position_of(r, row) + 1 - start;
-  if (to <= 0 || from >= n) {
+  if (to <= 0 || from >= KEY_TILE) {
     memset(scores, 0, KEY_TILE * 4);
     return;
   }
-  int vectors = (int)((n + 15) / 16);
-  f32x16 v[KEY_TILE / 16], most = splat(-INFINITY);
-  const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  for (int i = 0; i < vectors; i++) {
-    v[i] = load16(scores + i * 16);
-    if (from > i * 16 || to < i * 16 + 16) {
-      int32_t low = from > 0 ? (int32_t)from : 0, high = to < KEY_TILE ? (int32_t)to : KEY_TILE;
-      i32x16 seen = (lanes + i * 16 >= low) & (lanes + i * 16 < high);
-      v[i] = select16(seen, v[i], splat(-INFINITY));
-    }
-    most = __builtin_elementwise_max(most, v[i]);
+  f32x16 v[KEY_TILE / 16], most = splat(-INFINITY), total = splat(0);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < KEY_TILE / 16; i++) v[i] = load16(scores + i * 16) * r->a->scale;
+  if (from > 0 || to < KEY_TILE) {
+    const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    int32_t low = from > 0 ? (int32_t)from : 0, high = to < KEY_TILE ? (int32_t)to : KEY_TILE;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < KEY_TILE / 16; i++) v[i] = select16((lanes >= low - i * 16) & (lanes < high - i * 16), v[i], splat(-INFINITY));
   }
-  float before = t->greatest[row], now = __builtin_reduce_max(most);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < KEY_TILE / 16; i++) most = max16(v[i], most);
+  float before = t->greatest[row], now = max_lanes(most);
   if (now < before) now = before;
-  f32x16 total = splat(0);
-  for (int i = 0; i < vectors; i++) {
+#pragma clang loop unroll(full)
+  for (int i = 0; i < KEY_TILE / 16; i++) {
     v[i] = exp16(v[i] - now);
     total += v[i];
-    store16(scores + i * 16, v[i]);
   }
-  float shrink = before == now ? 1 : exp16(splat(before - now))[0];
+  store_weights(r->a->kv_dtype, v, scores);
+  float sum = sum_lanes(total);
   t->greatest[row] = now;
-  t->sum[row] = t->sum[row] * shrink + sum_lanes(total);
-  if (shrink != 1) {
-    float *out = t->out + row * r->padded;
-    for (int d = 0; d < r->padded; d += 16) store16(out + d, load16(out + d) * shrink);
+  if (before == now || before == -INFINITY) {
+    t->sum[row] += sum;
+    return;
   }
+  float shrink = exp16(splat(before - now))[0], *out = t->out + row * r->padded;
+  t->sum[row] = t->sum[row] * shrink + sum;
+  for (int d = 0; d < r->padded; d += 16) store16(out + d, load16(out + d) * shrink);
+}
+
+// Keys of a tile that some row of first ..< first + count sees: all before this number.
+INLINE int64_t visible(const attend_rows *r, int64_t first, int64_t count, int64_t start) {
+  int64_t n = position_of(r, first + count - 1) + 1 - start;
+  return n < 0 ? 0 : n < KEY_TILE ? n : KEY_TILE;
 }
 
 static void attend_key_tile(const attend_rows *r, const attend_scratch *t, int64_t start, int64_t n) {
   const apus_attention *a = r->a;
-  int d = a->head_size, rows = (int)r->count, panels = (int)((n + 15) / 16);
-  bool half = a->kv_dtype == APUS_F16, widened = half && rows > TILE_ROWS;
-  size_t size = half ? 2 : 4;
-  const uint8_t *keys = (const uint8_t *)r->s->keys + ((size_t)r->kv_head * (size_t)r->s->capacity + (size_t)start) * (size_t)d * size;
-  const uint8_t *values =
-      (const uint8_t *)r->s->values + ((size_t)r->kv_head * (size_t)r->s->capacity + (size_t)start) * (size_t)r->padded * size;
-  if (widened) {
-    for (int i = 0; i < panels * d; i++) store16(t->keys + i * 16, load_half((const uint16_t *)keys + i * 16));
-    for (int i = 0; i < n * r->padded / 16; i++) store16(t->values + i * 16, load_half((const uint16_t *)values + i * 16));
+  int rows = (int)r->count, dtype = a->kv_dtype;
+  size_t size = dtype == APUS_F32 ? 4 : 2, width = apus_key_width(dtype, a->head_size), padded = (size_t)r->padded;
+  size_t first = (size_t)r->kv_head * (size_t)r->s->capacity + (size_t)start;
+  const uint8_t *keys = (const uint8_t *)r->s->keys + first * width * size, *values = (const uint8_t *)r->s->values + first * padded * size;
+  if (dtype == APUS_F16 && rows > TILE_ROWS) {
+    for (size_t i = 0; i < (size_t)apus_round_up(n, 16) * width; i += 16) store16(t->keys + i, load_half((const uint16_t *)keys + i));
+    for (size_t i = 0; i < (size_t)n * padded; i += 16) store16(t->values + i, load_half((const uint16_t *)values + i));
     keys = (const uint8_t *)t->keys;
     values = (const uint8_t *)t->values;
-    half = false;
+    dtype = APUS_F32;
     size = 4;
   }
+  // A step along K takes one element of 16 keys, or of a value, and of bf16 two.
+  const size_t per = dtype == APUS_BF16 ? 2 : 1;
   const float *q = t->queries;
   for (int done = 0; done < rows; done += TILE_ROWS) {
-    int width = rows - done < TILE_ROWS ? rows - done : TILE_ROWS;
-    attend_job j = {.w = keys, .panel_step = (size_t)d * 16 * size, .step = 16 * size, .panels = panels, .x = q,
-                    .column_step = (size_t)width, .k_count = d, .out = t->scores + done * KEY_TILE, .out_stride = KEY_TILE};
-    if (half) score_f16(&j, width); else score_f32(&j, width);
-    q += width * d;
+    int count = rows - done < TILE_ROWS ? rows - done : TILE_ROWS;
+    int64_t seen = visible(r, done, count, start);
+    attend_job scores = {.w = keys, .panel_step = width * 16 * size, .step = per * 16 * size, .panels = (int)(seen + 15) / 16, .x = q,
+                         .column_step = (size_t)count, .k_count = a->head_size, .out = t->scores + done * KEY_TILE, .out_stride = KEY_TILE};
+    q += count * prepared_count(dtype, a->head_size);
+    if (!seen) continue;
+    score(dtype, &scores, count);
+    for (int row = done; row < done + count; row++) soften(r, t, row, start);
+    attend_job sums = {.w = values, .panel_step = per * 16 * size, .step = per * padded * size, .panels = r->padded / 16,
+                       .x = t->scores + done * KEY_TILE, .k_count = seen, .add = true, .out = t->out + (size_t)done * padded,
+                       .out_stride = padded};
+    gather(dtype, &sums, count);
   }
-  for (int row = 0; row < rows; row++) soften(r, t, row, start, n);
-  attend_job j = {.w = values, .panel_step = 16 * size, .step = (size_t)r->padded * size, .panels = r->padded / 16, .x = t->scores,
-                  .k_count = n, .add = true, .out = t->out, .out_stride = (size_t)r->padded};
-  if (half) gather_f16(&j, rows); else gather_f32(&j, rows);
 }
 
 static void attend(const apus_attention *a, const apus_segment *s, int kv_head, int64_t first, int64_t count, float *scratch) {
@@ -181,7 +217,7 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
   t.scores = t.values + KEY_TILE * r.padded;
   t.out = t.scores + ROW_BLOCK * KEY_TILE;
   t.queries = t.out + ROW_BLOCK * r.padded;
-  t.greatest = t.queries + ROW_BLOCK * a->head_size;
+  t.greatest = t.queries + ROW_BLOCK * apus_round_up(a->head_size, 2);
   t.sum = t.greatest + ROW_BLOCK;
   pack_queries(&r, t.queries);
   memset(t.out, 0, (size_t)count * (size_t)r.padded * 4);

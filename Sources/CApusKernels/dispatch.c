@@ -44,4 +44,13 @@ const apus_kernels *apus_kernels_best(void) {
   return &apus_kernels_scalar;
 }
 
+bool apus_kernels_multiply_bf16(const apus_kernels *kernels) {
+#if defined(__x86_64__)
+  return kernels == &apus_kernels_avx512bf16;
+#else
+  (void)kernels;
+  return false;
+#endif
+}
+
 const char *apus_kernels_name(const apus_kernels *kernels) { return kernels->name; }

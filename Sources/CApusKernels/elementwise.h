@@ -26,13 +26,34 @@ static void gated(int activation, const float *gate, const float *up, int64_t co
   }
 }
 
+// Lanes 0, 2, 4 … of two vectors, or 1, 3, 5 …
+#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+
+INLINE void turn(f32x16 *u, f32x16 *v, f32x16 cosine, f32x16 sine) {
+  f32x16 x = *u, y = *v;
+  *u = fma16(x, cosine, -(y * sine));
+  *v = fma16(y, cosine, x * sine);
+}
+
 static void rotary(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved) {
-  for (int h = 0; h < heads; h++, x += head_size) {
-    for (int i = 0; i < pairs; i++) {
-      float *a = interleaved ? x + 2 * i : x + i, *b = interleaved ? a + 1 : a + pairs;
-      float u = *a, v = *b;
-      *a = u * cosines[i] - v * sines[i];
-      *b = v * cosines[i] + u * sines[i];
+  for (int i = 0; i < pairs; i += 16) {
+    int n = pairs - i < 16 ? pairs - i : 16;
+    f32x16 cosine = load_part(cosines + i, n), sine = load_part(sines + i, n);
+    for (int h = 0; h < heads; h++) {
+      float *head = x + (size_t)h * (size_t)head_size;
+      if (interleaved) {
+        float *at = head + 2 * i;
+        f32x16 a = load_part(at, 2 * n), b = load_part(at + 16, 2 * n - 16), u = EVEN(a, b), v = ODD(a, b);
+        turn(&u, &v, cosine, sine);
+        store_part(at, __builtin_shufflevector(u, v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), 2 * n);
+        store_part(at + 16, __builtin_shufflevector(u, v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 2 * n - 16);
+      } else {
+        f32x16 u = load_part(head + i, n), v = load_part(head + pairs + i, n);
+        turn(&u, &v, cosine, sine);
+        store_part(head + i, u, n);
+        store_part(head + pairs + i, v, n);
+      }
     }
   }
 }
@@ -40,8 +61,8 @@ static void rotary(float *x, const float *cosines, const float *sines, int heads
 static float log_sum_exp(const float *x, int64_t count) {
   f32x16 most = splat(-INFINITY);
   int64_t whole = count / 16 * 16;
-  for (int64_t i = 0; i < whole; i += 16) most = __builtin_elementwise_max(most, load16(x + i));
-  float greatest = __builtin_reduce_max(most);
+  for (int64_t i = 0; i < whole; i += 16) most = max16(load16(x + i), most);
+  float greatest = max_lanes(most);
   for (int64_t i = whole; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
   double total = 0;
   for (int64_t block = 0; block < whole; block += 4096) {
@@ -56,8 +77,8 @@ static float log_sum_exp(const float *x, int64_t count) {
 static int64_t argmax(const float *x, int64_t count) {
   f32x16 most = splat(-INFINITY);
   int64_t whole = count / 16 * 16;
-  for (int64_t i = 0; i < whole; i += 16) most = __builtin_elementwise_max(most, load16(x + i));
-  float greatest = __builtin_reduce_max(most);
+  for (int64_t i = 0; i < whole; i += 16) most = max16(load16(x + i), most);
+  float greatest = max_lanes(most);
   for (int64_t i = whole; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
   for (int64_t i = 0; i < count; i++) {
     if (x[i] == greatest) return i;

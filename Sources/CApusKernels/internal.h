@@ -62,6 +62,18 @@ extern const apus_kernels apus_kernels_neon;
 #endif
 
 static inline int64_t apus_round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+// Elements of a cached key: bf16 lies in pairs.
+static inline size_t apus_key_width(int kv_dtype, int head_size) {
+  return kv_dtype == APUS_BF16 ? (size_t)apus_round_up(head_size, 2) : (size_t)head_size;
+}
+// Where element `d` of the key or value at `position` of a head of `width` elements lies in the cache (see apus_segment).
+static inline size_t apus_key_at(int kv_dtype, size_t width, size_t position, size_t d) {
+  size_t panel = position / 16 * 16 * width, lane = position % 16;
+  return kv_dtype == APUS_BF16 ? panel + d / 2 * 32 + lane * 2 + d % 2 : panel + d * 16 + lane;
+}
+static inline size_t apus_value_at(int kv_dtype, size_t width, size_t position, size_t d) {
+  return kv_dtype == APUS_BF16 ? position / 2 * 2 * width + d * 2 + position % 2 : position * width + d;
+}
 // Floats that `attend` needs as scratch.
 static inline size_t apus_attend_scratch(int head_size) {
   size_t padded = (size_t)apus_round_up(head_size, 16);

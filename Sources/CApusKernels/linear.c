@@ -84,32 +84,37 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
 // ---- Attention ---------------------------------------------------------------------------------------------------------
 
 size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity, bool values) {
-  size_t width = values ? (size_t)apus_round_up(head_size, 16) : (size_t)head_size;
-  return (size_t)kv_heads * (size_t)apus_round_up(capacity, KEY_TILE) * width * (kv_dtype == APUS_F16 ? 2 : 4);
+  size_t width = values ? (size_t)apus_round_up(head_size, 16) : apus_key_width(kv_dtype, head_size);
+  return (size_t)kv_heads * (size_t)apus_round_up(capacity, KEY_TILE) * width * (kv_dtype == APUS_F32 ? 4 : 2);
+}
+
+// One head's key and value of one token.
+static void store_head(const apus_attention *a, const apus_segment *s, int head, size_t position, const float *k, const float *v) {
+  size_t count = (size_t)a->head_size, keys = apus_key_width(a->kv_dtype, a->head_size), values = (size_t)apus_round_up(a->head_size, 16);
+  size_t key_base = (size_t)head * (size_t)s->capacity * keys, value_base = (size_t)head * (size_t)s->capacity * values;
+  if (a->kv_dtype == APUS_F32) {
+    for (size_t d = 0; d < count; d++) ((float *)s->keys)[key_base + apus_key_at(APUS_F32, keys, position, d)] = k[d];
+    memcpy((float *)s->values + value_base + position * values, v, count * 4);
+    return;
+  }
+  void (*narrow)(const float *, uint16_t *, size_t) = a->kv_dtype == APUS_F16 ? apus_f32_to_f16 : apus_f32_to_bf16;
+  uint16_t *to_keys = (uint16_t *)s->keys + key_base, *to_values = (uint16_t *)s->values + value_base, narrowed[2][256];
+  for (size_t from = 0; from < count; from += 256) {
+    size_t n = count - from < 256 ? count - from : 256;
+    narrow(k + from, narrowed[0], n);
+    narrow(v + from, narrowed[1], n);
+    for (size_t d = 0; d < n; d++) to_keys[apus_key_at(a->kv_dtype, keys, position, from + d)] = narrowed[0][d];
+    for (size_t d = 0; d < n; d++) to_values[apus_value_at(a->kv_dtype, values, position, from + d)] = narrowed[1][d];
+  }
 }
 
 void apus_kv_store(const apus_attention *a, const apus_segment *s, const float *keys, size_t key_stride, const float *values,
                    size_t value_stride) {
-  size_t d_count = (size_t)a->head_size, padded = (size_t)apus_round_up(a->head_size, 16), capacity = (size_t)s->capacity;
-  uint16_t halves[2][1024];
+  size_t count = (size_t)a->head_size;
   for (int64_t t = 0; t < s->tokens; t++) {
-    size_t position = (size_t)(s->position + t);
     for (int h = 0; h < a->kv_heads; h++) {
-      const float *k = keys + (size_t)t * key_stride + (size_t)h * d_count, *v = values + (size_t)t * value_stride + (size_t)h * d_count;
-      size_t key_at = ((size_t)h * capacity + position / 16 * 16) * d_count + position % 16;
-      size_t value_at = ((size_t)h * capacity + position) * padded;
-      if (a->kv_dtype == APUS_F32) {
-        for (size_t d = 0; d < d_count; d++) ((float *)s->keys)[key_at + d * 16] = k[d];
-        memcpy((float *)s->values + value_at, v, d_count * 4);
-        continue;
-      }
-      for (size_t from = 0; from < d_count; from += 1024) {
-        size_t n = d_count - from < 1024 ? d_count - from : 1024;
-        apus_f32_to_f16(k + from, halves[0], n);
-        apus_f32_to_f16(v + from, halves[1], n);
-        for (size_t d = 0; d < n; d++) ((uint16_t *)s->keys)[key_at + (from + d) * 16] = halves[0][d];
-        memcpy((uint16_t *)s->values + value_at + from, halves[1], n * 2);
-      }
+      store_head(a, s, h, (size_t)(s->position + t), keys + (size_t)t * key_stride + (size_t)h * count,
+                 values + (size_t)t * value_stride + (size_t)h * count);
     }
   }
 }

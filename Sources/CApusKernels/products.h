@@ -41,47 +41,50 @@ INLINE bool in_pairs(int dtype) {
 INLINE int64_t prepared_count(int dtype, int64_t columns) { return (columns + 1) / 2 * (in_pairs(dtype) ? 1 : 2); }
 
 // Elements k ..< k + 16 of a row of activations.
-INLINE f32x16 load_activations(int dtype, const float *row, int64_t k, int64_t columns) {
+INLINE f32x16 load_activations(bool pairs, const float *row, int64_t k, int64_t columns) {
 #ifdef BF16_DOT
-  if (in_pairs(dtype)) {
+  if (pairs) {
     int64_t left = columns - 2 * k;
     f32x16 low = load_part(row + 2 * k, (int)(left < 16 ? left : 16));
     return (f32x16)bf16_pairs(low, left > 16 ? load_part(row + 2 * k + 16, (int)(left < 32 ? left - 16 : 16)) : splat(0));
   }
 #endif
+  (void)pairs;
   return load_part(row + k, (int)(columns - k < 16 ? columns - k : 16));
 }
 
-// Rows of a tile side by side: [element][row].
-INLINE void prepare_dense(int dtype, const float *input, size_t stride, int count, int64_t columns, float *out) {
-  int64_t elements = prepared_count(dtype, columns), all = elements * count;
+// Rows of a tile side by side: [element][row]. `elements` counts what is written of a row, with zeros after the columns.
+INLINE void interleave(bool pairs, const float *const *rows, int count, int64_t columns, int64_t elements, float *out) {
+  int64_t all = elements * count;
   for (int64_t k = 0; k < elements; k += 16) {
     int n = elements - k < 16 ? (int)(elements - k) : 16;
     if (count == 1) {
-      store_part(out + k, load_activations(dtype, input, k, columns), n);
+      store_part(out + k, load_activations(pairs, rows[0], k, columns), n);
       continue;
     }
-    f32x16 rows[16];
+    f32x16 lanes[16];
 #pragma clang loop unroll(full)
-    for (int m = 0; m < 16; m++) {
-      rows[m] = m < TILE_ROWS && m < count ? load_activations(dtype, input + (size_t)m * stride, k, columns) : splat(0);
-    }
-    transpose16(rows);
+    for (int m = 0; m < 16; m++) lanes[m] = m < TILE_ROWS && m < count ? load_activations(pairs, rows[m], k, columns) : splat(0);
+    transpose16(lanes);
     // What a store writes beyond its rows the next one overwrites.
     for (int i = 0; i < n; i++) {
       int64_t at = (k + i) * count;
-      store_part(out + at, rows[i], all - at < 16 ? count : 16);
+      store_part(out + at, lanes[i], all - at < 16 ? count : 16);
     }
   }
+}
+static __attribute__((noinline)) void interleave_rows(int dtype, const float *const *rows, int count, int64_t columns, float *out) {
+  if (in_pairs(dtype)) interleave(true, rows, count, columns, prepared_count(dtype, columns), out);
+  else interleave(false, rows, count, columns, prepared_count(dtype, columns), out);
 }
 
 static void prepare(const apus_prepare *p, int64_t tile) {
   int64_t first = tile * TILE_ROWS, count = p->rows - first < TILE_ROWS ? p->rows - first : TILE_ROWS;
   const float *input = p->input + (size_t)first * p->input_stride;
   if (!apus_is_quantized(p->dtype)) {
-    float *out = (float *)p->out + first * prepared_count(p->dtype, p->columns);
-    if (in_pairs(p->dtype)) prepare_dense(APUS_BF16, input, p->input_stride, (int)count, p->columns, out);
-    else prepare_dense(APUS_F32, input, p->input_stride, (int)count, p->columns, out);
+    const float *rows[TILE_ROWS];
+    for (int64_t m = 0; m < count; m++) rows[m] = input + (size_t)m * p->input_stride;
+    interleave_rows(p->dtype, rows, (int)count, p->columns, (float *)p->out + first * prepared_count(p->dtype, p->columns));
     return;
   }
   int64_t blocks = p->columns / 32;

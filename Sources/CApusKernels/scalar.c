@@ -57,14 +57,16 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
 static float cached(const void *cache, int kv_dtype, size_t at) {
   if (kv_dtype == APUS_F32) return ((const float *)cache)[at];
   float value;
-  apus_f16_to_f32((const uint16_t *)cache + at, &value, 1);
+  if (kv_dtype == APUS_BF16) apus_bf16_to_f32((const uint16_t *)cache + at, &value, 1);
+  else apus_f16_to_f32((const uint16_t *)cache + at, &value, 1);
   return value;
 }
 
 static void attend(const apus_attention *a, const apus_segment *s, int kv_head, int64_t first, int64_t count, float *scratch) {
   (void)scratch;
   int group = a->heads / a->kv_heads;
-  size_t d_count = (size_t)a->head_size, padded = (size_t)apus_round_up(a->head_size, 16);
+  size_t d_count = (size_t)a->head_size, padded = (size_t)apus_round_up(a->head_size, 16), width = apus_key_width(a->kv_dtype, a->head_size);
+  size_t keys = (size_t)kv_head * (size_t)s->capacity * width, values = (size_t)kv_head * (size_t)s->capacity * padded;
   float *weights = malloc((size_t)(s->position + s->tokens) * 4);
   if (!weights) abort();
   for (int64_t row = first; row < first + count; row++) {
@@ -74,16 +76,15 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
     const float *q = s->queries + (size_t)(row / group) * s->query_stride + head;
     float *out = s->out + (size_t)(row / group) * s->out_stride + head, greatest = -INFINITY, sum = 0;
     for (int64_t k = from; k <= position; k++) {
-      size_t at = ((size_t)kv_head * (size_t)s->capacity + (size_t)(k / 16 * 16)) * d_count + (size_t)(k % 16);
       weights[k] = 0;
-      for (size_t d = 0; d < d_count; d++) weights[k] += q[d] * a->scale * cached(s->keys, a->kv_dtype, at + d * 16);
+      for (size_t d = 0; d < d_count; d++) weights[k] += q[d] * a->scale * cached(s->keys, a->kv_dtype, keys + apus_key_at(a->kv_dtype, width, (size_t)k, d));
       if (weights[k] > greatest) greatest = weights[k];
     }
     for (int64_t k = from; k <= position; k++) sum += weights[k] = expf(weights[k] - greatest);
     for (size_t d = 0; d < d_count; d++) {
       float total = 0;
       for (int64_t k = from; k <= position; k++) {
-        total += weights[k] * cached(s->values, a->kv_dtype, ((size_t)kv_head * (size_t)s->capacity + (size_t)k) * padded + d);
+        total += weights[k] * cached(s->values, a->kv_dtype, values + apus_value_at(a->kv_dtype, padded, (size_t)k, d));
       }
       out[d] = total / sum;
     }

@@ -37,16 +37,28 @@ INLINE float sum_lanes(f32x16 v) {
   return (b[0] + b[2]) + (b[1] + b[3]);
 }
 
+// The greater of each lane; b where one is NaN.
+INLINE f32x16 max16(f32x16 a, f32x16 b) {
+  i32x16 greater = a > b;
+  return (f32x16)(((i32x16)a & greater) | ((i32x16)b & ~greater));
+}
+INLINE float max_lanes(f32x16 v) {
+  v = max16(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = max16(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = max16(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return v[0] > v[1] ? v[0] : v[1];
+}
+
 // The first `columns` lanes; the others are 0 and stay unread.
 INLINE f32x16 load_part(const float *p, int columns) {
   if (columns >= 16) return load16(p);
   f32x16 v = {};
-  memcpy(&v, p, (size_t)columns * 4);
+  if (columns > 0) memcpy(&v, p, (size_t)columns * 4);
   return v;
 }
 INLINE void store_part(float *p, f32x16 v, int columns) {
   if (columns >= 16) store16(p, v);
-  else memcpy(p, &v, (size_t)columns * 4);
+  else if (columns > 0) memcpy(p, &v, (size_t)columns * 4);
 }
 
 // Lane i of row m becomes lane m of row i: four rounds that interleave the halves of the rows.
@@ -60,6 +72,51 @@ INLINE void transpose16(f32x16 rows[16]) {
       next[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     }
     memcpy(rows, next, sizeof next);
+  }
+}
+
+// What the sums start from: the bias (or NULL), and with `add` what `out` holds. Whole panels are loaded with constant indices,
+// which keeps the sums in registers.
+INLINE void start_sums(const int mr, const int panels, const float *bias, bool add, const float *out, size_t out_stride,
+                       int columns, f32x16 sum[2][TILE_ROWS]) {
+  f32x16 first[2] = {};
+  for (int p = 0; bias && p < panels; p++) first[p] = load_part(bias + p * 16, columns - p * 16);
+  if (!add || columns == panels * 16) {
+#pragma clang loop unroll(full)
+    for (int m = 0; m < mr; m++) {
+#pragma clang loop unroll(full)
+      for (int p = 0; p < panels; p++) sum[p][m] = add ? load16(out + (size_t)m * out_stride + p * 16) + first[p] : first[p];
+    }
+    return;
+  }
+  f32x16 part[TILE_ROWS][2];
+  for (int m = 0; m < mr; m++) {
+    for (int p = 0; p < panels; p++) part[m][p] = load_part(out + (size_t)m * out_stride + p * 16, columns - p * 16) + first[p];
+  }
+#pragma clang loop unroll(full)
+  for (int m = 0; m < mr; m++) {
+#pragma clang loop unroll(full)
+    for (int p = 0; p < panels; p++) sum[p][m] = part[m][p];
+  }
+}
+
+INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[2][TILE_ROWS]) {
+  if (columns == panels * 16) {
+#pragma clang loop unroll(full)
+    for (int m = 0; m < mr; m++) {
+#pragma clang loop unroll(full)
+      for (int p = 0; p < panels; p++) store16(out + (size_t)m * out_stride + p * 16, sum[p][m]);
+    }
+    return;
+  }
+  f32x16 part[TILE_ROWS][2];
+#pragma clang loop unroll(full)
+  for (int m = 0; m < mr; m++) {
+#pragma clang loop unroll(full)
+    for (int p = 0; p < panels; p++) part[m][p] = sum[p][m];
+  }
+  for (int m = 0; m < mr; m++) {
+    for (int p = 0; p < panels; p++) store_part(out + (size_t)m * out_stride + p * 16, part[m][p], columns - p * 16);
   }
 }
 
@@ -191,9 +248,8 @@ INLINE void load_block(int dtype, const uint8_t *panel, int64_t b, weight_block 
 // and, with `add`, what `out` holds.
 INLINE void quantized_tile(const int dtype, const int mr, const uint8_t *panel, const activation_block *x, int width,
                            int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
-  f32x16 sum[TILE_ROWS];
-  f32x16 first = bias ? load_part(bias, columns) : splat(0);
-  for (int m = 0; m < mr; m++) sum[m] = add ? load_part(out + (size_t)m * out_stride, columns) + first : first;
+  f32x16 sums[2][TILE_ROWS], *sum = sums[0];
+  start_sums(mr, 1, bias, add, out, out_stride, columns, sums);
   for (int64_t b = 0; b < blocks; b++, x += width) {
     weight_block w;
     load_block(dtype, panel, b, &w);
@@ -218,7 +274,7 @@ INLINE void quantized_tile(const int dtype, const int mr, const uint8_t *panel, 
       }
     }
   }
-  for (int m = 0; m < mr; m++) store_part(out + (size_t)m * out_stride, sum[m], columns);
+  store_sums(mr, 1, out, out_stride, columns, sums);
 }
 
 // ---- Dense weights ----------------------------------------------------------------------------------------------------
@@ -269,22 +325,5 @@ INLINE void dense_tile(const int dtype, const int mr, const int panels, const ui
     x += (size_t)per * column_step;
     w += step;
     w1 += step;
-  }
-}
-
-INLINE void start_sums(const int mr, const int panels, const float *bias, bool add, const float *out, size_t out_stride,
-                       int columns, f32x16 sum[2][TILE_ROWS]) {
-  for (int p = 0; p < panels; p++) {
-    int part = columns - p * 16;
-    f32x16 first = bias ? load_part(bias + p * 16, part) : splat(0);
-    for (int m = 0; m < mr; m++) {
-      sum[p][m] = add ? load_part(out + (size_t)m * out_stride + p * 16, part) + first : first;
-    }
-  }
-}
-
-INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[2][TILE_ROWS]) {
-  for (int p = 0; p < panels; p++) {
-    for (int m = 0; m < mr; m++) store_part(out + (size_t)m * out_stride + p * 16, sum[p][m], columns - p * 16);
   }
 }

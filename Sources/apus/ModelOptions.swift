@@ -17,7 +17,7 @@ struct ModelOptions: ParsableArguments {
     var kvDtype: CacheType?
 
     enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
-    enum CacheType: String, ExpressibleByArgument, CaseIterable { case f16, f32 }
+    enum CacheType: String, ExpressibleByArgument, CaseIterable { case f16, bf16, f32 }
 
     func validate() throws {
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads: \(threads) is not from 1 to 256") }
@@ -45,6 +45,7 @@ struct ModelOptions: ParsableArguments {
         switch kvDtype {
         case .f32?: .f32
         case .f16?: .f16
+        case .bf16?: .bf16
         case nil: dtype == .f32 ? .f32 : .f16
         }
     }

@@ -31,6 +31,8 @@ enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_AVX512
 // The kernels of an instruction set, or NULL when this processor or build lacks it.
 const apus_kernels *apus_kernels_for(int isa);
 const apus_kernels *apus_kernels_best(void);
+// Whether bf16 is multiplied as bf16 (with activations rounded to it), at twice the speed of f32.
+bool apus_kernels_multiply_bf16(const apus_kernels *kernels);
 const char *apus_kernels_name(const apus_kernels *kernels);
 
 // ---- Packed matrices (pack.c, panels.h) ----------------------------------------------------------------------------
@@ -80,7 +82,8 @@ void apus_rotary(const apus_kernels *, apus_pool *, float *x, size_t x_stride, c
                  int64_t rows, int heads, int head_size, int pairs, bool interleaved);
 
 // One sequence's new tokens in an attention call, and its cache of one layer: keys lie as panels of 16 positions
-// [head][S / 16][D][16], values as rows [head][S][D rounded up to 16].
+// [head][S / 16][D][16], values as rows [head][S][D rounded up to 16]. bf16 is in pairs: keys [head][S / 16][D / 2][16][2],
+// values [head][S / 2][D rounded up to 16][2].
 typedef struct {
   const float *queries;  // [T, H, D]
   size_t query_stride;
@@ -94,7 +97,7 @@ typedef struct {
 
 typedef struct {
   int heads, kv_heads, head_size;
-  int kv_dtype;          // APUS_F32 or APUS_F16
+  int kv_dtype;          // APUS_F32, APUS_F16 or APUS_BF16
   float scale;           // of the scores
   int64_t window;        // keys a query may see, itself included; 0: all before it
   const apus_segment *segments;
