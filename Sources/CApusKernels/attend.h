@@ -73,7 +73,7 @@ typedef struct {
 
 // Rows 0 ..< rows of out (+)= x · w. The rows of x lie KEY_TILE apart (scores) or side by side (queries).
 INLINE void attend_tile(const int dtype, const int mr, const int panels, const bool scores, const attend_job *j, int done, int p) {
-  f32x16 sum[2][TILE_ROWS];
+  f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)done * j->out_stride + p * 16;
   start_sums(mr, panels, NULL, j->add, out, j->out_stride, panels * 16, sum);
   const size_t row_step = scores ? KEY_TILE : 1;
@@ -84,8 +84,8 @@ INLINE void attend_tile(const int dtype, const int mr, const int panels, const b
 
 INLINE void attend_panels(const int dtype, const int mr, const bool scores, const attend_job *j, int done) {
   int p = 0;
-  for (; p + 2 <= j->panels; p += 2) attend_tile(dtype, mr, 2, scores, j, done, p);
-  if (p < j->panels) attend_tile(dtype, mr, 1, scores, j, done, p);
+  for (; p + TILE_PANELS <= j->panels; p += TILE_PANELS) attend_tile(dtype, mr, TILE_PANELS, scores, j, done, p);
+  for (; p < j->panels; p++) attend_tile(dtype, mr, 1, scores, j, done, p);
 }
 
 INLINE void attend_product(const int dtype, const bool scores, const attend_job *j, int rows) {

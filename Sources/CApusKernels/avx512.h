@@ -7,7 +7,10 @@
 #else
 #pragma clang attribute push(__attribute__((target(AVX512))), apply_to = function)
 #endif
+// 12 rows × 32 lanes: 24 of the 32 registers hold sums.
 #define TILE_ROWS 12
+#define TILE_PANELS 2
+#define DENSE_COLUMNS 2048
 #include "vector.h"
 
 // acc[lane] += Σ of the four products of the lane's unsigned levels with the four signed bytes of `quad`.

@@ -37,7 +37,7 @@ struct apus_kernels {
   const char *name;
   int tile_rows;
   void (*prepare)(const apus_prepare *, int64_t tile);
-  // Panels first ..< first + count of a product. Scratch: scratch_floats(rows) floats.
+  // Panels first ..< first + count of a product. Scratch: WIDE_FLOATS.
   void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
   // Rows first ..< first + count (row = token · group + head of the group) of a K/V head of a segment.
   void (*attend)(const apus_attention *, const apus_segment *, int kv_head, int64_t first, int64_t count, float *scratch);
@@ -51,7 +51,7 @@ struct apus_kernels {
 enum {
   KEY_TILE = 64,        // keys of an attention tile
   ROW_BLOCK = 48,       // query rows of an attention task
-  DENSE_COLUMNS = 2048,  // columns of a dense product between two visits of the output
+  WIDE_FLOATS = 2 * 2048 * 16,  // scratch of a dense product: panels of some columns, widened to f32
 };
 
 extern const apus_kernels apus_kernels_scalar;

@@ -2,7 +2,10 @@
 #if defined(__aarch64__)
 #include <arm_neon.h>
 
+// 6 rows × 16 lanes: 24 of the 32 registers hold sums.
 #define TILE_ROWS 6
+#define TILE_PANELS 1
+#define DENSE_COLUMNS 256
 #include "vector.h"
 
 INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {

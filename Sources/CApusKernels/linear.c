@@ -40,7 +40,7 @@ static void multiply_task(void *context, int64_t task, int thread) {
   const apus_product *product = &job->products[i];
   int64_t panels = (product->weights->rows + 15) / 16, first = (task - job->tasks_before[i]) * job->panels_a_task;
   int64_t count = panels - first < job->panels_a_task ? panels - first : job->panels_a_task;
-  float *scratch = apus_pool_scratch(job->pool, thread, 2 * DENSE_COLUMNS * 64);
+  float *scratch = apus_pool_scratch(job->pool, thread, WIDE_FLOATS * sizeof(float));
   apus_multiply multiply = {.product = product, .prepared = job->prepare.out, .rows = job->prepare.rows};
   job->kernels->multiply(&multiply, first, count, scratch);
 }

@@ -170,7 +170,7 @@ typedef struct {
 } dense_job;
 
 INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const dense_job *j, int done) {
-  f32x16 sum[2][TILE_ROWS];
+  f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)done * j->out_stride;
   start_sums(mr, panels, j->bias, j->add, out, j->out_stride, j->columns, sum);
   dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + done, 1, (size_t)j->width, j->k_count, sum);
@@ -181,7 +181,7 @@ INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const
 INLINE void dense_rows(const int dtype, const dense_job *j) {
 #define TILE(mr)                                         \
   do {                                                   \
-    if (j->panels == 2) dense_tile_of(dtype, mr, 2, j, done); \
+    if (j->panels == TILE_PANELS) dense_tile_of(dtype, mr, TILE_PANELS, j, done); \
     else dense_tile_of(dtype, mr, 1, j, done);           \
     done += mr;                                          \
   } while (0)
@@ -214,15 +214,15 @@ static void widen(int dtype, const uint8_t *w, size_t panel_step, int panels, in
   }
 }
 
-// Many rows: the output is visited once per DENSE_COLUMNS columns, while two f32 panels of these columns stay in the cache.
+// Many rows: the output is visited once per DENSE_COLUMNS columns, while f32 panels of these columns stay in the cache.
 static void multiply_dense(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
   int64_t whole = w->dtype == APUS_BF16 ? apus_round_up(w->columns, 2) : w->columns;
   size_t bytes = apus_panel_bytes(w->dtype, w->columns), one = w->dtype == APUS_F32 ? 64 : 32;
   bool few = job->rows <= TILE_ROWS;
-  for (int64_t i = first; i < first + count; i += 2) {
-    int panels = i + 1 < first + count ? 2 : 1;
+  for (int64_t i = first; i < first + count; i += TILE_PANELS) {
+    int panels = first + count - i < TILE_PANELS ? (int)(first + count - i) : TILE_PANELS;
     int64_t left = w->rows - i * 16;
     for (int64_t k = 0; k < whole; k += few ? whole : DENSE_COLUMNS) {
       int64_t k_count = few || whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
@@ -241,8 +241,7 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
         // The sums of the next tile would wait for what its output holds.
         for (int64_t r = m + TILE_ROWS; r < job->rows && r < m + 2 * TILE_ROWS; r++) {
           const float *next = p->out + (size_t)r * p->out_stride + i * 16;
-          __builtin_prefetch(next, 1);
-          __builtin_prefetch(next + 16, 1);
+          for (int n = 0; n < panels; n++) __builtin_prefetch(next + n * 16, 1);
         }
         if (wide || w->dtype == APUS_F32) dense_rows_f32(&j);
         else if (w->dtype == APUS_F16) dense_rows_f16(&j);

@@ -1,5 +1,6 @@
-// The inner kernels, one body for every instruction set: an ISA file sets its target, defines TILE_ROWS, dot4 and includes this.
-// A tile is up to TILE_ROWS rows of activations against one or two panels of 16 weight rows. A sum always starts from its
+// The inner kernels, one body for every instruction set: an ISA file sets its target, defines TILE_ROWS, TILE_PANELS, DENSE_COLUMNS
+// (columns of a dense product between two visits of the output) and dot4, and includes this. A tile is up to TILE_ROWS rows of
+// activations against up to TILE_PANELS panels of 16 weight rows. A sum always starts from its
 // initial value and takes the columns in order, so its result does not depend on the tile it was in.
 #include "internal.h"
 #include "panels.h"
@@ -78,8 +79,8 @@ INLINE void transpose16(f32x16 rows[16]) {
 // What the sums start from: the bias (or NULL), and with `add` what `out` holds. Whole panels are loaded with constant indices,
 // which keeps the sums in registers.
 INLINE void start_sums(const int mr, const int panels, const float *bias, bool add, const float *out, size_t out_stride,
-                       int columns, f32x16 sum[2][TILE_ROWS]) {
-  f32x16 first[2] = {};
+                       int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
+  f32x16 first[TILE_PANELS] = {};
   for (int p = 0; bias && p < panels; p++) first[p] = load_part(bias + p * 16, columns - p * 16);
   if (!add || columns == panels * 16) {
 #pragma clang loop unroll(full)
@@ -89,7 +90,7 @@ INLINE void start_sums(const int mr, const int panels, const float *bias, bool a
     }
     return;
   }
-  f32x16 part[TILE_ROWS][2];
+  f32x16 part[TILE_ROWS][TILE_PANELS];
   for (int m = 0; m < mr; m++) {
     for (int p = 0; p < panels; p++) part[m][p] = load_part(out + (size_t)m * out_stride + p * 16, columns - p * 16) + first[p];
   }
@@ -100,7 +101,7 @@ INLINE void start_sums(const int mr, const int panels, const float *bias, bool a
   }
 }
 
-INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[2][TILE_ROWS]) {
+INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
   if (columns == panels * 16) {
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
@@ -109,7 +110,7 @@ INLINE void store_sums(const int mr, const int panels, float *out, size_t out_st
     }
     return;
   }
-  f32x16 part[TILE_ROWS][2];
+  f32x16 part[TILE_ROWS][TILE_PANELS];
 #pragma clang loop unroll(full)
   for (int m = 0; m < mr; m++) {
 #pragma clang loop unroll(full)
@@ -244,34 +245,41 @@ INLINE void load_block(int dtype, const uint8_t *panel, int64_t b, weight_block 
   }
 }
 
+#ifdef BLOCK_DOTS
+#include BLOCK_DOTS
+#else
+// dots[0][m] = start + Σ over the block of levels · activations of row m; with half-block scales each half for itself.
+INLINE void block_dots(const int dtype, const int mr, const weight_block *w, const activation_block *x, i32x16 dots[2][TILE_ROWS]) {
+#pragma clang loop unroll(full)
+  for (int m = 0; m < mr; m++) {
+    const int halves = has_half_scales(dtype) ? 2 : 1;
+    for (int h = 0; h < halves; h++) {
+      i32x16 dot = (i32x16){} + x[m].start[h];
+      for (int g = h * 4; g < (halves == 2 ? h * 4 + 4 : 8); g++) dot = dot4(dot, w->level[g], x[m].quads[g]);
+      dots[h][m] = dot;
+    }
+  }
+}
+#endif
+
 // `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
 // and, with `add`, what `out` holds.
 INLINE void quantized_tile(const int dtype, const int mr, const uint8_t *panel, const activation_block *x, int width,
                            int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
-  f32x16 sums[2][TILE_ROWS], *sum = sums[0];
+  f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
   start_sums(mr, 1, bias, add, out, out_stride, columns, sums);
   for (int64_t b = 0; b < blocks; b++, x += width) {
     weight_block w;
+    i32x16 dots[2][TILE_ROWS];
     load_block(dtype, panel, b, &w);
+    block_dots(dtype, mr, &w, x, dots);
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
-      const activation_block *a = &x[m];
-      if (has_half_scales(dtype)) {
-        i32x16 low = (i32x16){} + a->start[0], high = (i32x16){} + a->start[1];
-        for (int g = 0; g < 4; g++) low = dot4(low, w.level[g], a->quads[g]);
-        for (int g = 4; g < 8; g++) high = dot4(high, w.level[g], a->quads[g]);
-        f32x16 both = fma16(to_float(high), w.scale[1], to_float(low) * w.scale[0]);
-        sum[m] = fma16(both, splat(a->scale), sum[m]);
-        if (has_minimum(dtype)) {
-          sum[m] = fma16(w.minimum[0], splat(a->sum[0]), sum[m]);
-          sum[m] = fma16(w.minimum[1], splat(a->sum[1]), sum[m]);
-        }
-      } else {
-        i32x16 dot = (i32x16){} + a->start[0];
-        for (int g = 0; g < 8; g++) dot = dot4(dot, w.level[g], a->quads[g]);
-        sum[m] = fma16(to_float(dot) * w.scale[0], splat(a->scale), sum[m]);
-        if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(a->sum[0]), sum[m]);
-      }
+      f32x16 dot = to_float(dots[0][m]) * w.scale[0];
+      if (has_half_scales(dtype)) dot = fma16(to_float(dots[1][m]), w.scale[1], dot);
+      sum[m] = fma16(dot, splat(x[m].scale), sum[m]);
+      if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(x[m].sum[0]), sum[m]);
+      if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w.minimum[1], splat(x[m].sum[1]), sum[m]);
     }
   }
   store_sums(mr, 1, out, out_stride, columns, sums);
@@ -291,39 +299,37 @@ INLINE f32x16 load_dense(int dtype, const uint8_t *at, bool odd) {
 // out[m][p · 16 + lane] = initial + Σ_k x[m · row_step + k · column_step] · w[p][k][lane]. Panels lie `panel_step` bytes
 // apart, columns (column pairs for bf16) `step` bytes. With BF16_DOT and bf16 weights an x is a pair of columns in bf16.
 INLINE void dense_tile(const int dtype, const int mr, const int panels, const uint8_t *w, size_t panel_step, size_t step,
-                       const float *x, const size_t row_step, const size_t column_step, int64_t k_count, f32x16 sum[2][TILE_ROWS]) {
+                       const float *x, const size_t row_step, const size_t column_step, int64_t k_count, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
   const int per = dtype == APUS_BF16 ? 2 : 1;
-  const uint8_t *w1 = w + panel_step;
 #ifdef BF16_DOT
   if (dtype == APUS_BF16) {
-    for (int64_t k = 0; k < k_count; k += 2, x += column_step, w += step, w1 += step) {
-      u32x16 a = (u32x16)load64(w), b = a;
-      if (panels == 2) b = (u32x16)load64(w1);
+    for (int64_t k = 0; k < k_count; k += 2, x += column_step, w += step) {
+      u32x16 pairs[TILE_PANELS];
+#pragma clang loop unroll(full)
+      for (int p = 0; p < panels; p++) pairs[p] = (u32x16)load64(w + (size_t)p * panel_step);
 #pragma clang loop unroll(full)
       for (int m = 0; m < mr; m++) {
         uint32_t pair;
         memcpy(&pair, x + (size_t)m * row_step, 4);
-        sum[0][m] = dot2(sum[0][m], a, pair);
-        if (panels == 2) sum[1][m] = dot2(sum[1][m], b, pair);
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++) sum[p][m] = dot2(sum[p][m], pairs[p], pair);
       }
     }
     return;
   }
 #endif
-  for (int64_t k = 0; k < k_count; k += per) {
+  for (int64_t k = 0; k < k_count; k += per, x += (size_t)per * column_step, w += step) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < per; i++) {
-      f32x16 a = load_dense(dtype, w, i), b = a;
-      if (panels == 2) b = load_dense(dtype, w1, i);
+      f32x16 weights[TILE_PANELS];
+#pragma clang loop unroll(full)
+      for (int p = 0; p < panels; p++) weights[p] = load_dense(dtype, w + (size_t)p * panel_step, i);
 #pragma clang loop unroll(full)
       for (int m = 0; m < mr; m++) {
         f32x16 v = splat(x[(size_t)m * row_step + (size_t)i * column_step]);
-        sum[0][m] = fma16(a, v, sum[0][m]);
-        if (panels == 2) sum[1][m] = fma16(b, v, sum[1][m]);
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++) sum[p][m] = fma16(weights[p], v, sum[p][m]);
       }
     }
-    x += (size_t)per * column_step;
-    w += step;
-    w1 += step;
   }
 }
