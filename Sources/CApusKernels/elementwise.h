@@ -64,6 +64,7 @@ static float log_sum_exp(const float *x, int64_t count) {
   for (int64_t i = 0; i < whole; i += 16) most = max16(load16(x + i), most);
   float greatest = max_lanes(most);
   for (int64_t i = whole; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
+  if (greatest == -INFINITY) return greatest;
   double total = 0;
   for (int64_t block = 0; block < whole; block += 4096) {
     f32x16 sum = splat(0);

@@ -123,6 +123,7 @@ static float log_sum_exp(const float *x, int64_t count) {
   float greatest = -INFINITY;
   double sum = 0;
   for (int64_t i = 0; i < count; i++) greatest = x[i] > greatest ? x[i] : greatest;
+  if (greatest == -INFINITY) return greatest;
   for (int64_t i = 0; i < count; i++) sum += exp((double)(x[i] - greatest));
   return greatest + (float)log(sum);
 }
