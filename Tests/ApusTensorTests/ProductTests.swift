@@ -11,17 +11,13 @@ import Testing
     private func product(_ type: DType, _ set: InstructionSet, rows: Range<Int>, threads: Int = 2) throws -> [Float] {
         let backend = try #require(CPUBackend(threads: threads, instructionSet: set))
         let outputs = 53, columns = type.isQuantized ? max(type.blockSize, 32) * 3 : 2307  // more than a chunk of dense columns
-        var state: UInt64 = 7
-        func number() -> Float {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Float(state >> 40) / Float(1 << 23) - 1
-        }
+        var numbers = Numbers()
         // Activations that bf16 holds, so that kernels which round them to bf16 compute the same.
         func bfloat(_ x: Float) -> Float { Float(bitPattern: x.bitPattern & 0xffff_0000) }
         let bytes = type.byteCount(elements: columns)!
         var weights = [UInt8](repeating: 0, count: outputs * bytes)
         for row in 0..<outputs {
-            let values = (0..<columns).map { _ in number() }
+            let values = numbers.list(columns)
             try weights.withUnsafeMutableBytes { raw in
                 try values.withUnsafeBufferPointer {
                     try BlockCodec.quantize(type, $0, into: UnsafeMutableRawBufferPointer(rebasing: raw[row * bytes..<(row + 1) * bytes]))
@@ -39,7 +35,7 @@ import Testing
             }
         }
         let input = Rows(try #require(Storage(byteCount: 31 * columns * 4)), count: 31, width: columns)
-        for row in 0..<31 { for column in 0..<columns { input[row][column] = bfloat(number()) } }
+        for row in 0..<31 { for column in 0..<columns { input[row][column] = bfloat(numbers.next()) } }
         let out = Rows(try #require(Storage(byteCount: rows.count * outputs * 4)), count: rows.count, width: outputs)
         for row in 0..<rows.count { for column in 0..<outputs { out[row][column] = Float(rows.lowerBound + row) } }
         backend.linear(input.rows(rows), [Product(matrix, out: out, adds: true)])
