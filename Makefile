@@ -2,7 +2,7 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build run test clean
+.PHONY: build run test soak clean
 
 build:
 	swift build $(FLAGS) --product apus
@@ -16,6 +16,10 @@ test:
 	scripts/test-run.sh
 	scripts/fetch-test-data.sh "$(CACHE)/tests" || echo "test data could not be fetched: the tests that need it are skipped" >&2
 	APUS_TEST_CACHE="$(CACHE)/tests" swift test $(FLAGS)
+
+# Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes.
+soak:
+	scripts/soak.sh
 
 clean:
 	rm -rf .build
