@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts the test data that is too large to commit into FOLDER: the vocabularies with their cases and the chat templates
-# that llama.cpp's source holds, as FOLDER/llama.cpp-models/{ggml-vocab-*.gguf{,.inp,.out},templates/}. They come out of the source
+# that llama.cpp's source holds, as FOLDER/llama.cpp-models/{ggml-vocab-*.gguf{,.inp,.out},templates/}, and a text to measure
+# perplexity on, FOLDER/perplexity.txt: the first 100 000 bytes of some pages of its manual. They come out of the source
 # package llama-cpp-python on PyPI (77 MB), checked by its SHA-256. Nothing is done where they stand already.
 # Tests find them by APUS_TEST_CACHE=FOLDER.   usage: fetch-test-data.sh FOLDER
 set -euo pipefail
@@ -8,11 +9,14 @@ source "$(dirname "$0")/fetching.sh"
 
 version=0.3.36
 checksum=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+text_checksum=23065dbc3ad4ce257f4de0d6144232f0373434f0647465f6dffdf826857f3a6d
 folder=${1:?usage: fetch-test-data.sh FOLDER}
 archive=llama_cpp_python-$version.tar.gz
 target=$folder/llama.cpp-models
+text=$folder/perplexity.txt
+pages=(docs/{android,autoparser,build-profiling,build-riscv64-spacemit,build-s390x,build}.md)
 
-if [ "$(cat "$target/.complete" 2>/dev/null)" = "$checksum" ]; then exit 0; fi
+if [ "$(cat "$target/.complete" 2>/dev/null)" = "$checksum" ] && has_checksum "$text" "$text_checksum"; then exit 0; fi
 make_work "$folder" fetch 400
 
 if [ ! -f "$folder/$archive" ]; then
@@ -33,8 +37,11 @@ if ! has_checksum "$folder/$archive" "$checksum"; then
     fail "$archive has the wrong SHA-256 and was removed; run this again"
 fi
 tar --extract --gzip --file "$folder/$archive" --directory "$work" --strip-components=3 --wildcards \
-    "*/vendor/llama.cpp/models/ggml-vocab-*" "*/vendor/llama.cpp/models/templates/*" ||
+    "*/vendor/llama.cpp/models/ggml-vocab-*" "*/vendor/llama.cpp/models/templates/*" "${pages[@]/#/*/vendor/llama.cpp/}" ||
     fail "cannot unpack $archive into $folder; is the disk full?"
+(cd "$work" && cat "${pages[@]}") | head --bytes 100000 >"$work/text" || true  # head ends before cat does
+has_checksum "$work/text" "$text_checksum" || fail "the text to measure perplexity on has the wrong SHA-256; is the disk sound?"
+mv "$work/text" "$text"
 rm -rf "$target"
 mv "$work/models" "$target"
 echo "$checksum" >"$target/.complete"
