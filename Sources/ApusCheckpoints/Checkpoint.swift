@@ -22,6 +22,8 @@ public protocol Checkpoint: Sendable {
     /// In file order; names are unique.
     var entries: [TensorEntry] { get }
     func entry(_ name: String) -> TensorEntry?
+    /// The file that holds a tensor.
+    func path(of entry: TensorEntry) -> String
     /// Reads `buffer.count` bytes of a tensor from `byteOffset` on.
     func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError)
 }

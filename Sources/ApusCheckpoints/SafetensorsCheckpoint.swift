@@ -34,6 +34,8 @@ public final class SafetensorsCheckpoint: Checkpoint {
 
     public func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
 
+    public func path(of entry: TensorEntry) -> String { files[entry.file].path }
+
     public func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
         precondition(byteOffset >= 0 && byteOffset + buffer.count <= entry.byteCount)
         try files[entry.file].read(at: entry.offset + byteOffset, into: buffer)

@@ -155,10 +155,13 @@ struct ModelLoader {
         var start = UnsafeRawPointer(scratch.baseAddress!), rowBytes = sourceBytes
         if converts {
             let out = scratch.baseAddress! + readBytes
-            let floats = (out + convertedBytes).assumingMemoryBound(to: Float.self)
+            let floats = UnsafeMutableBufferPointer(
+                start: (out + convertedBytes).assumingMemoryBound(to: Float.self), count: matrix.columns)
+            let converter = RowConverter(job.entry, of: source.checkpoint, to: matrix.dtype)
             for row in 0..<rows.count {
-                apus_dequantize(job.entry.dtype.kernelNumber, start + row * sourceBytes, floats, matrix.columns)
-                apus_quantize(matrix.dtype.kernelNumber, floats, out + row * targetBytes, matrix.columns)
+                try converter.convert(
+                    row: rows.lowerBound + row, UnsafeRawBufferPointer(start: start + row * sourceBytes, count: sourceBytes), floats: floats,
+                    into: UnsafeMutableRawBufferPointer(start: out + row * targetBytes, count: targetBytes))
             }
             start = UnsafeRawPointer(out)
             rowBytes = targetBytes
