@@ -53,8 +53,9 @@ public final class GGUFFile: Checkpoint {
             let start = cursor.position
             let key = try cursor.readString("a metadata key")
             guard !key.isEmpty else { throw cursor.error("a metadata key is empty", at: start) }
-            let value = try readValue(&cursor, type: readType(&cursor, "metadata \(key)"), "metadata \(key)")
-            guard metadata.add(key, value) else { throw cursor.error("the metadata key \(key) occurs twice", at: start) }
+            guard metadata[key] == nil else { throw cursor.error("the metadata key \(key) occurs twice", at: start) }
+            let (value, type) = try readValue(&cursor, type: readType(&cursor, "metadata \(key)"), "metadata \(key)")
+            metadata.set(key, value, as: type)
         }
         return metadata
     }
@@ -68,27 +69,30 @@ public final class GGUFFile: Checkpoint {
         return type
     }
 
-    private static func readValue(_ cursor: inout GGUFCursor, type: GGUFValueType, _ what: String) throws(InputError) -> GGUFValue {
+    /// A value, and its type or that of its elements.
+    private static func readValue(
+        _ cursor: inout GGUFCursor, type: GGUFValueType, _ what: String
+    ) throws(InputError) -> (GGUFValue, GGUFValueType) {
         switch type {
-        case .string: return .string(try cursor.readString(what))
+        case .string: return (.string(try cursor.readString(what)), type)
         case .array:
             let start = cursor.position
             let element = try readType(&cursor, "the elements of \(what)")
             let count = try cursor.readCount("the length of \(what)")
             switch element {
             case .array: throw cursor.error("\(what) is an array of arrays, which no model needs", at: start)
-            case .string: return .strings(try cursor.readStrings(count: count, what))
-            default: return try cursor.readNumbers(element, count: count, what)
+            case .string: return (.strings(try cursor.readStrings(count: count, what)), element)
+            default: return (try cursor.readNumbers(element, count: count, what), element)
             }
         case .uint64:
             let value = try cursor.read(UInt64.self, what)
-            return Int(exactly: value).map { .integer($0) } ?? .unsigned(value)
+            return (Int(exactly: value).map { .integer($0) } ?? .unsigned(value), type)
         default:
             switch try cursor.readNumbers(type, count: 1, what) {
-            case .bools(let values): return .bool(values[0])
-            case .numbers(let values): return .number(values[0])
-            case .integers(let values): return .integer(values[0])
-            case let other: return other
+            case .bools(let values): return (.bool(values[0]), type)
+            case .numbers(let values): return (.number(values[0]), type)
+            case .integers(let values): return (.integer(values[0]), type)
+            case let other: return (other, type)
             }
         }
     }

@@ -31,13 +31,27 @@ public struct GGUFMetadata: Sendable {
     let path: String
     public private(set) var keys: [String] = []
     private var values: [String: GGUFValue] = [:]
+    private var types: [String: GGUFValueType] = [:]
 
-    init(path: String) { self.path = path }
+    /// - Parameter path: the file, for errors.
+    public init(path: String) { self.path = path }
 
-    /// False when the key is there already.
-    mutating func add(_ key: String, _ value: GGUFValue) -> Bool {
-        keys.append(key)
-        return values.updateValue(value, forKey: key) == nil
+    /// The type that a value, or an array's elements, have in the file.
+    public func elementType(_ key: String) -> GGUFValueType? { types[key] }
+
+    /// Sets a value, in its old place if the key is there already. Numbers take the given type, or `uint32`, `int32` in arrays, and
+    /// `float32`.
+    public mutating func set(_ key: String, _ value: GGUFValue, as type: GGUFValueType? = nil) {
+        if values.updateValue(value, forKey: key) == nil { keys.append(key) }
+        types[key] =
+            switch value {
+            case .bool, .bools: .bool
+            case .string, .strings: .string
+            case .unsigned: .uint64
+            case .integer: type ?? .uint32
+            case .integers: type ?? .int32
+            case .number, .numbers: type ?? .float32
+            }
     }
 
     public subscript(key: String) -> GGUFValue? { values[key] }

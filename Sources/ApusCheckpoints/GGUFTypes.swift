@@ -1,7 +1,7 @@
 import ApusTensor
 
 /// The type of a metadata value, by its number in the file.
-enum GGUFValueType: UInt32 {
+public enum GGUFValueType: UInt32, Sendable {
     case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
     /// Bytes of a value, nil for strings and arrays.

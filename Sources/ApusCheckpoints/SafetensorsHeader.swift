@@ -9,6 +9,26 @@ enum SafetensorsHeader {
     /// The format's own limit.
     private static let largestHeader = 100_000_000
 
+    /// The format's name of a type, nil where it has none.
+    static func name(of dtype: DType) -> String? { types.first { $0.dtype == dtype }?.name }
+
+    /// The length and the header of a file of these tensors, one after the other; padded so that the data starts at a multiple of 8.
+    static func bytes(_ tensors: [TensorPlan], metadata: JSONObject) -> [UInt8] {
+        var header = JSONObject()
+        if metadata.count > 0 { header["__metadata__"] = .object(metadata) }
+        var offset = 0
+        for tensor in tensors {
+            header[tensor.name] = .object([
+                "dtype": .string(name(of: tensor.dtype)!), "shape": .array(tensor.shape.map { .integer($0) }),
+                "data_offsets": .array([.integer(offset), .integer(offset + tensor.byteCount)]),
+            ])
+            offset += tensor.byteCount
+        }
+        var text = Array(JSON.object(header).serialized().utf8)
+        text += [UInt8](repeating: UInt8(ascii: " "), count: roundUp(text.count, 8) - text.count)
+        return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
+    }
+
     /// Tensors in the order of their bytes.
     static func read(_ file: FileReader, index: Int) throws(InputError) -> [TensorEntry] {
         guard file.byteCount >= 8 else { throw InputError(file.path, at: "byte 0", "no safetensors file: it has less than 8 bytes") }
