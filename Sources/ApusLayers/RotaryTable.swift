@@ -30,6 +30,13 @@ public final class RotaryTable: Sendable {
         }
     }
 
+    /// What each frequency is divided by to stretch the context: `dimensions / 2` numbers.
+    public static func divisors(of description: RotaryDescription) -> [Float] {
+        var plain = description
+        plain.scaling = .none
+        return zip(frequencies(plain, base: plain.base), frequencies(description, base: description.base)).map { Float($0 / $1) }
+    }
+
     private var attentionFactor: Double {
         if case .yarn(let yarn) = description.scaling { yarn.attentionFactor } else { 1 }
     }

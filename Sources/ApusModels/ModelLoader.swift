@@ -112,7 +112,7 @@ struct ModelLoader {
         defer { values.deallocate() }
         apus_dequantize(entry.dtype.kernelNumber, raw.baseAddress!, values, count)
         let headSize = source.description.layers[0].attention.headSize
-        for row in 0..<count { storage.floats[row] = values[Self.fileRow(row, interleaved: headSize)] }
+        for row in 0..<count { storage.floats[row] = values[RowOrder.toHalfSplit(headSize: headSize).source(of: row)] }
         return storage
     }
 
@@ -171,16 +171,10 @@ struct ModelLoader {
         for panel in panels {
             for lane in 0..<size {
                 let row = panel * size + lane
-                let inFile = row < matrix.rows ? (job.interleavedHeadSize.map { Self.fileRow(row, interleaved: $0) } ?? row) : nil
+                let inFile = row < matrix.rows ? (job.interleavedHeadSize.map { RowOrder.toHalfSplit(headSize: $0).source(of: row) } ?? row) : nil
                 pointers[lane] = inFile.map { bytes + ($0 - rows.lowerBound) * rowBytes }
             }
             matrix.pack(panel: panel, rows: pointers)
         }
-    }
-
-    /// Where a half-split row of a head lies among interleaved rows: row (s, j) of 2 × D/2 lies at (j, s).
-    private static func fileRow(_ row: Int, interleaved headSize: Int) -> Int {
-        let head = row / headSize, within = row % headSize
-        return head * headSize + within % (headSize / 2) * 2 + within / (headSize / 2)
     }
 }

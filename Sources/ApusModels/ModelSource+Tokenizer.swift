@@ -28,7 +28,7 @@ extension ModelSource {
         return try JSON(contentsOf: config)["chat_template"]?.string
     }
 
-    private static func tables(_ metadata: GGUFMetadata, path: String) throws(InputError) -> TokenizerTables {
+    static func tables(_ metadata: GGUFMetadata, path: String) throws(InputError) -> TokenizerTables {
         let prefix = "tokenizer.ggml."
         guard let model = try metadata.string(prefix + "model"), let tokens = try metadata.strings(prefix + "tokens") else {
             throw InputError(path, at: "metadata \(prefix)model", "the file holds no tokenizer")

@@ -15,8 +15,16 @@ extension TokenizerFile {
         return result
     }
 
+    /// The patterns that split texts one after the other, their matches being isolated; nil when they do more than that.
+    func splitting() throws(InputError) -> (patterns: [String]?, addsPrefixSpace: Bool) {
+        var builder = Builder(file: self)
+        try builder.add(preTokenizer, at: "pre_tokenizer")
+        return (builder.isolatedPatterns, builder.addsPrefixSpace)
+    }
+
     private struct Builder {
         let file: TokenizerFile
+        var isolatedPatterns: [String]? = []
         var stages: [PreTokenizer.Stage] = []
         var hasByteLevel = false
         var addsPrefixSpace = false
@@ -85,6 +93,9 @@ extension TokenizerFile {
             _ pattern: String, _ behavior: PreTokenizer.Behavior, inverted: Bool, at location: String
         ) throws(InputError) {
             let subject = "\(file.subject), \(location)"
+            // The known scanners' patterns match everywhere, so that removing what lies between them changes nothing.
+            let isolates = inverted ? behavior == .removed && WordScanner(pattern: pattern) != nil : behavior == .isolated
+            if isolates, !hasByteLevel { isolatedPatterns?.append(pattern) } else { isolatedPatterns = nil }
             if hasByteLevel {
                 stages.append(.alphabetPattern(try PatternProgram(pattern, subject: subject), behavior, inverted: inverted))
             } else {

@@ -23,14 +23,7 @@ struct ModelOptions: ParsableArguments {
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads: \(threads) is not from 1 to 256") }
     }
 
-    func makeBackend() throws -> CPUBackend {
-        let count = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256)
-        let set = try Environment.instructionSet()
-        guard let backend = CPUBackend(threads: count, instructionSet: set) else {
-            throw InputError("the processor", "\(count) threads could not be started")
-        }
-        return backend
-    }
+    func makeBackend() throws -> CPUBackend { try apus.makeBackend(threads: threads) }
 
     func weightType() -> DType? {
         switch dtype {
@@ -77,4 +70,14 @@ struct ModelOptions: ParsableArguments {
         let decoder = try Decoder.load(source, on: backend, dtype: weightType())
         return Loaded(source: source, decoder: decoder, backend: backend, seconds: start.duration(to: .now).seconds)
     }
+}
+
+/// The processor with as many threads as asked for, or as there are processors.
+func makeBackend(threads: Int?) throws -> CPUBackend {
+    let count = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256)
+    let set = try Environment.instructionSet()
+    guard let backend = CPUBackend(threads: count, instructionSet: set) else {
+        throw InputError("the processor", "\(count) threads could not be started")
+    }
+    return backend
 }

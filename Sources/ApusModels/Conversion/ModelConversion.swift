@@ -1,0 +1,136 @@
+import ApusBase
+import ApusCheckpoints
+import ApusTensor
+
+/// A model on its way into a file or folder of another type or layout. All that can be wrong with the request shows when it is made.
+public struct ModelConversion {
+    /// For a line on standard error each: types that stand in for the one asked for, and what the new files lack.
+    public private(set) var notes: [String] = []
+    private let source: ModelSource
+    private let destination: String
+    private let type: DType
+    private let transfers: [TensorTransfer]
+    private let isGGUF: Bool
+
+    /// What was written.
+    public struct Summary: Sendable {
+        public var tensors: Int
+        /// Of all files.
+        public var bytes: Int
+    }
+
+    /// - Parameters:
+    ///   - destination: a `.gguf` file, or the name of a folder in Hugging Face layout, which must be new or empty.
+    ///   - type: of the matrices; a folder holds f32, f16 or bf16.
+    public init(_ source: ModelSource, to destination: String, type: DType) throws(InputError) {
+        self.source = source
+        self.destination = destination
+        self.type = type
+        isGGUF = destination.hasSuffix(".gguf")
+        guard isGGUF || [.f32, .f16, .bf16].contains(type) else {
+            throw InputError(
+                destination, "a folder in Hugging Face layout cannot hold \(type)", remedy: "use --type f32, f16 or bf16, or a name that ends in .gguf")
+        }
+        transfers = try isGGUF ? Self.ggufTransfers(source, type, destination) : Self.folderTransfers(source, type)
+        if isGGUF { notes = TargetType.notes(transfers, wanted: type) }
+    }
+
+    /// Converts and writes. Nothing is left at the destination, or what was there before stays, unless all went well.
+    /// - Parameter progress: called with bytes read and bytes in all; what it throws ends the work.
+    public mutating func run(on backend: CPUBackend, progress: (Int, Int) throws -> Void = { _, _ in }) throws -> Summary {
+        if isGGUF {
+            var metadata = try source.gguf ?? Llama.ggufMetadata(of: source)
+            if source.gguf == nil { notes += try TokenizerExport.addTables(of: source, to: &metadata) }
+            metadata.set("general.file_type", .integer(TargetType.ggufFileType(type)))
+            if type.isQuantized { metadata.set("general.quantization_version", .integer(2)) }
+            let writer = try GGUFWriter(path: destination, metadata: metadata, tensors: transfers.map(\.plan))
+            try write(to: writer, on: backend, progress: progress)
+            return Summary(tensors: transfers.count, bytes: writer.byteCount)
+        }
+        let folder = try AtomicFolder(path: destination)
+        var bytes = try folder.write("config.json", configuration().serialized(pretty: true) + "\n")
+        let exported = try TokenizerExport.write(source, to: folder)
+        notes += exported.notes
+        bytes += exported.byteCount
+        let writer = try SafetensorsWriter(path: folder.temporaryPath, tensors: transfers.map(\.plan), metadata: [("format", "pt")])
+        try write(to: writer, on: backend, progress: progress)
+        try folder.commit()
+        return Summary(tensors: transfers.count, bytes: bytes + writer.byteCount)
+    }
+
+    private func write(to writer: any CheckpointWriter, on backend: CPUBackend, progress: (Int, Int) throws -> Void) throws {
+        let byName = Dictionary(uniqueKeysWithValues: transfers.map { ($0.plan.name, $0) })
+        let total = transfers.reduce(0) { $0 + $1.plan.byteCount }
+        var done = 0
+        for plan in writer.tensors {
+            try progress(done, total)
+            try byName[plan.name]!.write(from: source.checkpoint, to: writer, on: backend)
+            done += plan.byteCount
+        }
+        try progress(done, total)
+        try writer.finish()
+    }
+
+    /// The folder's own configuration with another type, or one made from the description.
+    private func configuration() throws(InputError) -> JSON {
+        let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
+        var config = try source.gguf == nil ? JSON(contentsOf: source.path + "/config.json").object! : Llama.config(of: source)
+        let key = config["dtype"] != nil ? "dtype" : "torch_dtype"
+        config[key] = name
+        return .object(config)
+    }
+
+    // MARK: Tensors
+
+    private static func transfer(
+        _ name: String, _ entry: TensorEntry, _ order: RowOrder, _ type: DType, in checkpoint: any Checkpoint
+    ) throws(InputError) -> TensorTransfer {
+        guard BlockCodec.supports(entry.dtype), let plan = TensorPlan(name, type, shape: entry.shape) else {
+            throw InputError(checkpoint.path(of: entry), at: "tensor \(entry.name)", "\(entry.dtype) \(entry.shape) cannot be converted to \(type)")
+        }
+        return TensorTransfer(plan: plan, content: .tensor(entry, order))
+    }
+
+    private static func ggufTransfers(_ source: ModelSource, _ type: DType, _ destination: String) throws(InputError) -> [TensorTransfer] {
+        var transfers: [TensorTransfer] = []
+        if source.gguf != nil {
+            for entry in source.checkpoint.entries {
+                let target = TargetType.of(shape: entry.shape, wanted: type)
+                transfers.append(try transfer(entry.name, entry, .kept, target, in: source.checkpoint))
+            }
+            return transfers
+        }
+        let interleaves = Llama.ggufInterleavesHeads(source.description)
+        for (canonical, shape) in source.parameters {
+            let order = interleaves && turnsRows(canonical) ? RowOrder.toInterleaved(headSize: source.headSize) : .kept
+            transfers.append(
+                try transfer(
+                    ParameterNames.name(canonical, in: .gguf), source.entry(canonical), order, TargetType.of(shape: shape, wanted: type),
+                    in: source.checkpoint))
+        }
+        if let divisors = try Llama.ggufRotaryDivisors(of: source) {
+            transfers.append(
+                TensorTransfer(plan: TensorPlan("rope_freqs.weight", .f32, shape: [divisors.count])!, content: .values(divisors)))
+        }
+        return transfers
+    }
+
+    private static func folderTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
+        var transfers: [TensorTransfer] = []
+        for (canonical, _) in source.parameters {
+            let order = source.interleavedHeads && turnsRows(canonical) ? RowOrder.toHalfSplit(headSize: source.headSize) : .kept
+            transfers.append(
+                try transfer(ParameterNames.name(canonical, in: .huggingFace), source.entry(canonical), order, type, in: source.checkpoint))
+        }
+        return transfers
+    }
+
+    private static func turnsRows(_ canonical: String) -> Bool {
+        canonical.contains("attention.query.") || canonical.contains("attention.key.")
+    }
+}
+
+extension ModelSource {
+    /// D; the families read so far have one for all layers.
+    var headSize: Int { description.layers[0].attention.headSize }
+}

@@ -1,0 +1,69 @@
+import ApusBase
+import ApusCheckpoints
+import ApusTokenizers
+
+/// Carries a model's tokenizer and chat template from one layout into the other.
+enum TokenizerExport {
+    /// The files beside config.json that tell about text, copied from folder to folder.
+    private static let files = [
+        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+        "generation_config.json", "chat_template.jinja",
+    ]
+
+    // MARK: Into a folder
+
+    /// Writes the tokenizer's files; returns their bytes, and notes on what could not be written.
+    static func write(_ source: ModelSource, to folder: AtomicFolder) throws(InputError) -> (byteCount: Int, notes: [String]) {
+        guard let gguf = source.gguf else { return (try copy(from: source.path, to: folder), []) }
+        guard let model = try gguf.string("tokenizer.ggml.model") else { return (0, ["\(source.path): has no tokenizer, so the folder has none"]) }
+        guard model == "gpt2" else {
+            return (0, ["\(source.path): its tokenizer is of the kind \(model), which cannot be written as tokenizer.json; add the model's own"])
+        }
+        let tables = try ModelSource.tables(gguf, path: source.path)
+        var byteCount = try folder.write("tokenizer.json", tables.tokenizerJSON().serialized(pretty: true) + "\n")
+        var config: JSONObject = ["tokenizer_class": .string("PreTrainedTokenizerFast"), "clean_up_tokenization_spaces": .bool(false)]
+        config["model_max_length"] = .integer(source.description.contextLength)
+        for (key, id) in [("bos_token", tables.bos), ("eos_token", tables.eos), ("unk_token", tables.unknown), ("pad_token", tables.padding)] {
+            guard let id, id >= 0, id < tables.tokens.count else { continue }
+            config[key] = .string(tables.tokens.string(id))
+        }
+        if let template = try source.chatTemplate() { config["chat_template"] = .string(template) }
+        byteCount += try folder.write("tokenizer_config.json", JSON.object(config).serialized(pretty: true) + "\n")
+        return (byteCount, [])
+    }
+
+    private static func copy(from path: String, to folder: AtomicFolder) throws(InputError) -> Int {
+        var byteCount = 0
+        for name in files where fileExists(path + "/" + name) {
+            let file = try AtomicFile(path: folder.temporaryPath + "/" + name)
+            try file.write(FileReader.contents(of: path + "/" + name))
+            try file.commit()
+            byteCount += file.byteCount
+        }
+        return byteCount
+    }
+
+    // MARK: Into a GGUF file
+
+    /// Adds the `tokenizer.*` keys; returns notes on what could not be written.
+    static func addTables(of source: ModelSource, to metadata: inout GGUFMetadata) throws(InputError) -> [String] {
+        let file = source.path + "/tokenizer.json", config = source.path + "/tokenizer_config.json"
+        guard fileExists(file) else { return ["\(source.path): has no tokenizer.json, so the GGUF file has no tokenizer"] }
+        let tables = try TokenizerTables(
+            tokenizerJSON: FileReader.contents(of: file), config: fileExists(config) ? FileReader.contents(of: config) : nil, subject: file,
+            count: source.description.vocabularySize)
+        let prefix = "tokenizer.ggml."
+        metadata.set(prefix + "model", .string(tables.model))
+        if let pre = tables.pre { metadata.set(prefix + "pre", .string(pre)) }
+        metadata.set(prefix + "tokens", .strings(tables.tokens))
+        metadata.set(prefix + "token_type", .integers(tables.tokenTypes))
+        metadata.set(prefix + "merges", .strings(tables.merges))
+        let ids = [("bos", tables.bos), ("eos", tables.eos), ("unknown", tables.unknown), ("padding", tables.padding)]
+        for (name, id) in ids { if let id { metadata.set("\(prefix)\(name)_token_id", .integer(id)) } }
+        if let adds = tables.addsBOS { metadata.set(prefix + "add_bos_token", .bool(adds)) }
+        if let adds = tables.addsEOS { metadata.set(prefix + "add_eos_token", .bool(adds)) }
+        if let adds = tables.addsSpacePrefix { metadata.set(prefix + "add_space_prefix", .bool(adds)) }
+        if let template = try source.chatTemplate() { metadata.set("tokenizer.chat_template", .string(template)) }
+        return []
+    }
+}
