@@ -1,4 +1,5 @@
 import ApusBase
+import ApusCheckpoints
 import ApusInference
 import ArgumentParser
 
@@ -9,22 +10,38 @@ struct ScoreVerb: ParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: NumberList<Int32>?
     @Option(name: .long, help: "A JSON list of ids, or a list of such lists.") var idsFile: String?
+    @Option(name: .long, help: "A .safetensors file for the logits: logits.0, logits.1 …, f32 [tokens, vocabulary].") var logitsOut: String?
 
     func validate() throws {
         guard (ids == nil) != (idsFile == nil) else { throw ValidationError("give either --ids or --ids-file") }
+        if let logitsOut, !logitsOut.hasSuffix(".safetensors") {
+            throw ValidationError("--logits-out: \(logitsOut) does not end in .safetensors")
+        }
     }
 
     func run() throws {
         let sequences = try sequences()
         let loaded = try options.loadDecoder()
+        let writer = try logitsWriter(sequences, vocabularySize: loaded.decoder.description.vocabularySize)
         var likelihoods: [JSON] = [], matches: [JSON] = []
         for sequence in sequences {
-            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType())
+            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType()) { _, rows in
+                guard let writer else { return }
+                for row in 0..<rows.count { try writer.append(UnsafeRawBufferPointer(rows[row])) }
+            }
             likelihoods.append(.number(score.logLikelihood))
             matches.append(.integer(score.greedyMatches))
             output.text("log-likelihood \(decimal(score.logLikelihood, 4)), \(score.greedyMatches) of \(sequence.count - 1) tokens greedy")
         }
+        try writer?.finish()
         output.json(["log_likelihood": .array(likelihoods), "greedy_matches": .array(matches)])
+    }
+
+    /// Takes the logits in the order of the sequences, as they come.
+    private func logitsWriter(_ sequences: [[Int32]], vocabularySize: Int) throws(InputError) -> SafetensorsWriter? {
+        guard let logitsOut else { return nil }
+        let plans = sequences.enumerated().compactMap { TensorPlan("logits.\($0)", .f32, shape: [$1.count, vocabularySize]) }
+        return try SafetensorsWriter(path: logitsOut, tensors: plans)
     }
 
     private func sequences() throws -> [[Int32]] {
