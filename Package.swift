@@ -63,6 +63,6 @@ let package = Package(
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(
             name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusBase"]),
-        .testTarget(name: "ApusCommandTests", dependencies: ["apus", "stream-text", "ApusBase"]),
+        .testTarget(name: "ApusCommandTests", dependencies: ["apus", "stream-text", "ApusCheckpoints", "ApusBase"]),
     ]
 )

@@ -1,0 +1,98 @@
+import ApusBase
+import ApusCheckpoints
+import ApusModels
+import ApusTensor
+import Glibc
+import Testing
+
+@testable import ApusInference
+
+/// Models keep their logits on the way into a GGUF file and back into a folder.
+@Suite struct ConversionTests {
+    private let backend = CPUBackend(threads: 2)!
+
+    private func inFolder(_ body: (String) throws -> Void) throws {
+        var template = Array("/tmp/apus-convert-XXXXXX".utf8CString)
+        let folder = String(cString: mkdtemp(&template))
+        defer {
+            for name in ["config.json", "model.safetensors", "model.safetensors.index.json"] {
+                unlink(folder + "/back/" + name)
+                unlink(folder + "/" + name)
+            }
+            rmdir(folder + "/back")
+            for name in ["a.gguf", "b.gguf"] { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
+        try body(folder)
+    }
+
+    private func convert(_ source: String, to destination: String, _ type: DType) throws -> ModelConversion {
+        var conversion = try ModelConversion(ModelSource(path: source), to: destination, type: type)
+        _ = try conversion.run(on: backend)
+        return conversion
+    }
+
+    private func logits(_ path: String, _ ids: [Int32]) throws -> [Float] {
+        let model = try Decoder.load(ModelSource(path: path), on: backend)
+        var all: [Float] = []
+        _ = try Score.of(ids, model: model, backend: backend, cacheType: .f32) { _, rows in
+            for row in 0..<rows.count { all += Array(rows[row]) }
+        }
+        return all
+    }
+
+    @Test(arguments: GoldenLogitsTests.names.filter { $0 != "llama-dynamic" })
+    func keepsLogits(name: String) throws {
+        let source = GoldenLogitsTests.folder + name
+        let ids = try #require(try JSON(contentsOf: source + "/ids.json").array)[0].array!.map { Int32($0.int!) }
+        let wanted = try logits(source, ids)
+        let range = wanted.max()! - wanted.min()!
+        try inFolder { folder in
+            let conversion = try convert(source, to: folder + "/a.gguf", .f32)
+            #expect(conversion.notes == ["\(source): has no tokenizer.json, so the GGUF file has no tokenizer"])
+            _ = try convert(folder + "/a.gguf", to: folder + "/back/", .f32)
+            for path in [folder + "/a.gguf", folder + "/back"] {
+                let error = zip(wanted, try logits(path, ids)).map { abs($0 - $1) }.max()!
+                #expect(error <= 1e-5 * range, "\(path): \(error) of \(range)")
+            }
+            #expect(try ModelSource(path: folder + "/back").notes.isEmpty)
+        }
+    }
+
+    @Test func refusesWhatGGUFCannotSay() throws {
+        try inFolder { folder in
+            let error = #expect(throws: InputError.self) { try self.convert(GoldenLogitsTests.folder + "llama-dynamic", to: folder + "/a.gguf", .f32) }
+            #expect("\(error!)".contains("dynamic NTK") && !fileExists(folder + "/a.gguf"))
+        }
+    }
+
+    /// Rows of 48 elements fill no block.
+    @Test func tellsWhatTypesStandIn() throws {
+        try inFolder { folder in
+            let conversion = try convert(GoldenLogitsTests.folder + "llama-mha", to: folder + "/a.gguf", .q4_k)
+            #expect(conversion.notes[0] == "token_embd.weight and 15 more: rows do not fill blocks of q4_k (256 elements) and become f16")
+            let file = try GGUFFile(path: folder + "/a.gguf")
+            #expect(file.entries.allSatisfy { $0.dtype == ($0.shape.count == 1 ? .f32 : .f16) })
+            #expect(try file.metadata.int("general.file_type") == 14)
+        }
+    }
+
+    @Test func leavesNothingAfterAFailure() throws {
+        try inFolder { folder in
+            let source = GoldenLogitsTests.folder + "llama-mha/"
+            var weights = try FileReader.contents(of: source + "model.safetensors")
+            // The last element of the last matrix, before the 48 of the last norm.
+            withUnsafeBytes(of: Float(1e9).bitPattern) { weights.replaceSubrange(weights.count - 49 * 4..<weights.count - 48 * 4, with: $0) }
+            for (name, bytes) in [("config.json", try FileReader.contents(of: source + "config.json")), ("model.safetensors", weights)] {
+                let file = try AtomicFile(path: folder + "/" + name)
+                try file.write(bytes)
+                try file.commit()
+            }
+            for destination in [folder + "/a.gguf", folder + "/back"] {
+                let error = #expect(throws: InputError.self) { try self.convert(folder, to: destination, .f16) }
+                #expect("\(error!)".hasPrefix(folder + "/model.safetensors, at tensor model.layers.1.self_attn.v_proj.weight: row 47 holds 1e+09"))
+                #expect(!fileExists(destination) && !fileExists("\(destination).\(getpid()).partial"))
+            }
+        }
+    }
+}
