@@ -2,7 +2,7 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build run test soak clean
+.PHONY: build run test soak fuzz bench clean
 
 build:
 	swift build $(FLAGS) --product apus
@@ -21,6 +21,16 @@ test:
 # Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes.
 soak:
 	scripts/soak.sh
+
+# Longer runs of the readers of model files on seeded changes of valid files.
+FUZZ_SECONDS ?= 60
+fuzz:
+	FUZZ_SECONDS=$(FUZZ_SECONDS) swift test $(FLAGS) --filter ApusCheckpointsTests.MutationTests
+
+# Against llama.cpp on the same file: LLAMA_CPP is the folder of its binaries, built with native flags. Needs an otherwise idle machine.
+bench: build
+	@test -n "$(LLAMA_CPP)" || { echo "make bench LLAMA_CPP=FOLDER: the folder of llama-bench and llama-quantize" >&2; exit 2; }
+	Benchmarks/llama-cpp.py --model "$$(scripts/fetch-model.sh "$(CACHE)/models")" --llama-cpp "$(LLAMA_CPP)"
 
 clean:
 	rm -rf .build

@@ -69,7 +69,29 @@ public struct JSONReader {
         }
     }
 
-    public mutating func skipValue() throws(InputError) { _ = try readValue() }
+    /// Passes over a value without keeping any of it. It may be as wrong as to have a key twice.
+    public mutating func skipValue() throws(InputError) {
+        switch try peek() {
+        case UInt8(ascii: "["): try readArray { (reader) throws(InputError) in try reader.skipValue() }
+        case UInt8(ascii: "{"): try skipObject()
+        default: _ = try readValue()
+        }
+    }
+
+    private mutating func skipObject() throws(InputError) {
+        try enter(UInt8(ascii: "{"), "an object")
+        if try peek() == UInt8(ascii: "}") { position += 1; depth -= 1; return }
+        while true {
+            _ = try readString()
+            guard try peek() == UInt8(ascii: ":") else { throw error("\":\" must follow a key") }
+            position += 1
+            try skipValue()
+            let next = try peek()
+            position += 1
+            if next == UInt8(ascii: "}") { depth -= 1; return }
+            guard next == UInt8(ascii: ",") else { throw error("\",\" or \"}\" must follow a member", at: position - 1) }
+        }
+    }
 
     /// Only white space may be left.
     public mutating func finish() throws(InputError) {

@@ -1,27 +1,34 @@
 import ApusBase
 
-/// Reads a GGUF header from front to back, fetching more of the file as it is needed, never beyond its end.
+/// Reads a GGUF header from front to back through a window of the file, never beyond its end.
 struct GGUFCursor {
     let file: FileReader
     private(set) var position = 0
+    /// The bytes of the file from `windowStart` on.
     private var buffer: [UInt8] = []
+    private var windowStart = 0
+    private var numbersLeft = CheckpointLimits.metadataNumbers
 
     init(_ file: FileReader) { self.file = file }
 
     var remaining: Int { file.byteCount - position }
 
-    /// Makes the next `count` bytes available and returns the offset of the first.
+    /// Makes the next `count` bytes available and returns where in the window the first lies.
     private mutating func take(_ count: Int, _ what: @autoclosure () -> String) throws(InputError) -> Int {
         guard count <= remaining else {
             throw error("the file ends inside \(what()): \(count) bytes are needed, \(remaining) are left", remedy: "the file is truncated; fetch it again")
         }
-        let end = position + count
-        if end > buffer.count {
-            let more = min(file.byteCount, max(end, buffer.count * 2, 1 << 20)) - buffer.count
-            buffer.append(contentsOf: try file.bytes(at: buffer.count, count: more))
+        guard position + count <= CheckpointLimits.ggufHeaderByteCount else {
+            throw error("the header goes on beyond \(CheckpointLimits.ggufHeaderByteCount) bytes with \(what())")
         }
-        defer { position = end }
-        return position
+        if position + count > windowStart + buffer.count {
+            buffer.removeFirst(position - windowStart)
+            windowStart = position
+            let end = min(file.byteCount, position + max(count, 1 << 20))
+            buffer.append(contentsOf: try file.bytes(at: position + buffer.count, count: end - position - buffer.count))
+        }
+        defer { position += count }
+        return position - windowStart
     }
 
     mutating func read<Number: FixedWidthInteger>(_: Number.Type, _ what: @autoclosure () -> String) throws(InputError) -> Number {
@@ -51,6 +58,7 @@ struct GGUFCursor {
 
     /// Strings whose bytes are taken as they are: tokens need not be UTF-8.
     mutating func readStrings(count: Int, _ what: @autoclosure () -> String) throws(InputError) -> StringTable {
+        guard count <= remaining / 8 else { throw error("\(what()) has \(count) strings, but only \(remaining) bytes are left") }
         var table = StringTable()
         table.reserve(count: count, byteCount: 0)
         for _ in 0..<count {
@@ -69,11 +77,14 @@ struct GGUFCursor {
         guard !overflow, bytes <= remaining else {
             throw error("\(what) has \(count) elements of \(size) bytes, but only \(remaining) bytes are left")
         }
+        guard count <= numbersLeft else {
+            throw error("\(what) brings the metadata's numbers above \(CheckpointLimits.metadataNumbers)")
+        }
+        numbersLeft -= count
         let at = try take(bytes, what)
-        let slice = Array(buffer[at..<at + bytes])
         func each<Number, Out>(_: Number.Type, _ convert: (Number) -> Out) -> [Out] {
-            slice.withUnsafeBytes { raw in
-                (0..<count).map { convert(raw.loadUnaligned(fromByteOffset: $0 * size, as: Number.self)) }
+            buffer.withUnsafeBytes { raw in
+                (0..<count).map { convert(raw.loadUnaligned(fromByteOffset: at + $0 * size, as: Number.self)) }
             }
         }
         switch type {
@@ -85,9 +96,9 @@ struct GGUFCursor {
         case .int32: return .integers(each(Int32.self) { Int($0) })
         case .int64: return .integers(each(Int64.self) { Int($0) })
         case .uint64:
-            let values = each(UInt64.self) { Int(exactly: $0) }
-            guard !values.contains(nil) else { throw error("\(what) holds a number above 2^63 - 1", at: start) }
-            return .integers(values.map { $0! })
+            let values = each(Int64.self) { Int($0) }
+            guard values.allSatisfy({ $0 >= 0 }) else { throw error("\(what) holds a number above 2^63 - 1", at: start) }
+            return .integers(values)
         case .float32: return .numbers(each(UInt32.self) { Double(Float(bitPattern: $0)) })
         case .float64: return .numbers(each(UInt64.self) { Double(bitPattern: $0) })
         default:

@@ -30,6 +30,10 @@ public final class GGUFFile: Checkpoint {
         }
         let tensorCount = try cursor.readCount("the number of tensors")
         let pairCount = try cursor.readCount("the number of metadata pairs")
+        guard tensorCount <= CheckpointLimits.tensors, pairCount <= CheckpointLimits.metadataPairs else {
+            throw cursor.error(
+                "\(tensorCount) tensors and \(pairCount) metadata pairs; \(CheckpointLimits.tensors) and \(CheckpointLimits.metadataPairs) are allowed", at: 8)
+        }
         metadata = try Self.readMetadata(&cursor, count: pairCount)
         alignment = try Self.alignment(of: metadata, cursor)
         entries = try Self.readEntries(&cursor, count: tensorCount, alignment: alignment)
@@ -116,6 +120,7 @@ public final class GGUFFile: Checkpoint {
             guard !name.isEmpty, names.insert(name).inserted else {
                 throw cursor.error(name.isEmpty ? "a tensor's name is empty" : "the tensor \(name) occurs twice", at: at)
             }
+            guard name.utf8.count <= CheckpointLimits.nameByteCount else { throw cursor.error(CheckpointLimits.rule, at: at) }
             let (shape, dtype) = try readShape(&cursor, name)
             guard let byteCount = checkedByteCount(shape, dtype), byteCount <= cursor.file.byteCount else {
                 throw cursor.error("\(name): shape \(shape) of \(dtype) overflows, exceeds the file, or does not fill whole blocks", at: at)

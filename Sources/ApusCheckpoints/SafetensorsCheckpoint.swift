@@ -57,19 +57,40 @@ public final class SafetensorsCheckpoint: Checkpoint {
         guard fileExists(index) else {
             throw InputError(path, "holds neither model.safetensors nor model.safetensors.index.json", remedy: "give the folder of a model")
         }
-        guard let weightMap = try JSON(contentsOf: index)["weight_map"]?.object, weightMap.count > 0 else {
-            throw InputError(index, at: "weight_map", "an object of tensor names and file names is needed")
-        }
-        var names: [String] = []
-        var map: [(name: String, file: String)] = []
-        for (tensor, value) in weightMap.members {
-            guard let name = value.string, !name.isEmpty, !name.contains("/"), name != "..", name.hasSuffix(".safetensors") else {
-                throw InputError(index, at: "weight_map \(tensor)", "\(value.serialized()) is no name of a safetensors file in this folder")
-            }
-            if !names.contains(name) { names.append(name) }
-            map.append((tensor, name))
-        }
+        let map = try weightMap(index)
+        guard !map.isEmpty else { throw InputError(index, at: "weight_map", "an object of tensor names and file names is needed") }
+        var seen: Set<String> = []
+        let names = map.map(\.file).filter { seen.insert($0).inserted }
         return Shards(paths: names.map { path + "/" + $0 }, map: map, index: index)
+    }
+
+    /// The members of the index's `weight_map`; whatever else it holds is passed over.
+    private static func weightMap(_ index: String) throws(InputError) -> [(name: String, file: String)] {
+        let bytes = try FileReader.contents(of: index, limit: CheckpointLimits.indexByteCount)
+        var map: [(name: String, file: String)] = []
+        var failure: InputError?
+        bytes.withUnsafeBytes { raw in
+            do throws(InputError) {
+                var reader = JSONReader(raw, subject: index)
+                try reader.readObject { (key, reader) throws(InputError) in
+                    guard key == "weight_map" else { return try reader.skipValue() }
+                    try reader.readObject { (tensor, reader) throws(InputError) in
+                        let isText = try reader.peek() == UInt8(ascii: "\"")
+                        let name = isText ? try reader.readString() : ""
+                        guard !name.contains("/"), name.hasSuffix(".safetensors"), name.utf8.count <= CheckpointLimits.nameByteCount else {
+                            throw InputError(index, at: "weight_map \(tensor.prefix(80))", "\"\(name.prefix(80))\" is no name of a safetensors file in this folder")
+                        }
+                        guard map.count < 2 * CheckpointLimits.tensors else {
+                            throw InputError(index, at: "weight_map", "has more than \(2 * CheckpointLimits.tensors) tensors")
+                        }
+                        map.append((tensor, name))
+                    }
+                }
+                try reader.finish()
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return map
     }
 
     private static func check(

@@ -29,6 +29,8 @@ enum SafetensorsHeader {
         return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
     }
 
+    // MARK: Reading
+
     /// Tensors in the order of their bytes.
     static func read(_ file: FileReader, index: Int) throws(InputError) -> [TensorEntry] {
         guard file.byteCount >= 8 else { throw InputError(file.path, at: "byte 0", "no safetensors file: it has less than 8 bytes") }
@@ -38,19 +40,8 @@ enum SafetensorsHeader {
                 file.path, at: "byte 0", "the header's length is \(length), but the file has \(file.byteCount) bytes and the format allows \(largestHeader)",
                 remedy: "the file is truncated or no safetensors file")
         }
-        let header = try JSON(parsing: file.bytes(at: 8, count: Int(length)), subject: file.path)
-        guard let object = header.object else { throw InputError(file.path, at: "byte 8", "the header is \(header.kind), not an object") }
         let start = 8 + Int(length)
-        var entries: [TensorEntry] = []
-        for (name, value) in object.members {
-            if name == "__metadata__" {
-                guard let members = value.object?.members, members.allSatisfy({ $0.value.string != nil }) else {
-                    throw InputError(file.path, at: "__metadata__", "an object of strings is needed")
-                }
-                continue
-            }
-            entries.append(try entry(name, value, file, index: index, start: start))
-        }
+        var entries = try readEntries(file, index: index, start: start)
         entries.sort { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }
         var end = start
         for entry in entries {
@@ -67,28 +58,78 @@ enum SafetensorsHeader {
         return entries
     }
 
-    private static func entry(_ name: String, _ value: JSON, _ file: FileReader, index: Int, start: Int) throws(InputError) -> TensorEntry {
+    /// Reads value by value: a tree of the whole header would take many times its bytes.
+    private static func readEntries(_ file: FileReader, index: Int, start: Int) throws(InputError) -> [TensorEntry] {
+        let header = try file.bytes(at: 8, count: start - 8)
+        var entries: [TensorEntry] = []
+        var failure: InputError?
+        header.withUnsafeBytes { raw in
+            do throws(InputError) {
+                var reader = JSONReader(raw, subject: file.path)
+                guard try reader.peek() == UInt8(ascii: "{") else { throw InputError(file.path, at: "byte 8", "the header is not an object") }
+                try reader.readObject { (name, reader) throws(InputError) in
+                    guard name != "__metadata__" else { return try checkMetadata(&reader, file) }
+                    guard entries.count < CheckpointLimits.tensors, name.utf8.count <= CheckpointLimits.nameByteCount else {
+                        throw InputError(file.path, at: "tensor \(name.prefix(80))", CheckpointLimits.rule)
+                    }
+                    entries.append(try entry(name, &reader, file, index: index, start: start))
+                }
+                try reader.finish()
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return entries
+    }
+
+    private static func checkMetadata(_ reader: inout JSONReader, _ file: FileReader) throws(InputError) {
+        let error = InputError(file.path, at: "__metadata__", "an object of strings is needed, \(CheckpointLimits.metadataPairs) at most")
+        guard try reader.peek() == UInt8(ascii: "{") else { throw error }
+        var count = 0
+        try reader.readObject { (_, reader) throws(InputError) in
+            count += 1
+            guard try reader.peek() == UInt8(ascii: "\""), count <= CheckpointLimits.metadataPairs else { throw error }
+            _ = try reader.readString()
+        }
+    }
+
+    private static func entry(
+        _ name: String, _ reader: inout JSONReader, _ file: FileReader, index: Int, start: Int
+    ) throws(InputError) -> TensorEntry {
         func error(_ rule: String) -> InputError { InputError(file.path, at: "tensor \(name)", rule) }
-        guard let object = value.object else { throw error("is \(value.kind), not an object") }
-        if let unknown = object.keys.first(where: { !["dtype", "shape", "data_offsets"].contains($0) }) {
-            throw error("the key \(unknown) is unknown")
+        guard try reader.peek() == UInt8(ascii: "{") else { throw error("is not an object") }
+        var typeName: String?, shape: [Int]?, offsets: [Int]?
+        try reader.readObject { (key, reader) throws(InputError) in
+            switch key {
+            case "dtype":
+                guard try reader.peek() == UInt8(ascii: "\"") else { throw error("dtype is not a string") }
+                typeName = try reader.readString()
+            case "shape": shape = try numbers(&reader, atMost: 8, error("shape must be a list of at most 8 whole numbers"))
+            case "data_offsets": offsets = try numbers(&reader, atMost: 2, error("data_offsets must be two whole numbers"))
+            default: throw error("the key \(key.prefix(80)) is unknown")
+            }
         }
-        guard let typeName = object["dtype"]?.string else { throw error("dtype, a string, is missing") }
+        guard let typeName, let shape, let offsets else { throw error("dtype, shape or data_offsets is missing") }
         guard let dtype = types.first(where: { $0.name == typeName })?.dtype else {
-            throw error("the type \(typeName) is not supported; \(types.map(\.name).joined(separator: ", ")) are")
+            throw error("the type \(typeName.prefix(80)) is not supported; \(types.map(\.name).joined(separator: ", ")) are")
         }
-        guard let dimensions = object["shape"]?.array, dimensions.count <= 8 else { throw error("shape, a list of at most 8 numbers, is missing") }
-        var shape: [Int] = []
-        for dimension in dimensions {
-            guard let number = dimension.int, number >= 0 else { throw error("the dimension \(dimension.serialized()) is no whole number") }
-            shape.append(number)
+        guard offsets.count == 2, offsets[1] >= offsets[0], offsets[1] <= file.byteCount - start else {
+            throw error("data_offsets must be two numbers, in order and within the \(file.byteCount - start) bytes of data")
         }
-        guard let offsets = object["data_offsets"]?.array, offsets.count == 2, let from = offsets[0].int, let to = offsets[1].int,
-            from >= 0, to >= from, to <= file.byteCount - start
-        else { throw error("data_offsets must be two numbers, in order and within the \(file.byteCount - start) bytes of data") }
-        guard let byteCount = checkedByteCount(shape, dtype), byteCount == to - from else {
-            throw error("shape \(shape) of \(typeName) does not take the \(to - from) bytes of its data_offsets")
+        guard let byteCount = checkedByteCount(shape, dtype), byteCount == offsets[1] - offsets[0] else {
+            throw error("shape \(shape) of \(typeName) does not take the \(offsets[1] - offsets[0]) bytes of its data_offsets")
         }
-        return TensorEntry(name: name, dtype: dtype, shape: shape, byteCount: byteCount, file: index, offset: start + from)
+        return TensorEntry(name: name, dtype: dtype, shape: shape, byteCount: byteCount, file: index, offset: start + offsets[0])
+    }
+
+    private static func numbers(_ reader: inout JSONReader, atMost limit: Int, _ error: InputError) throws(InputError) -> [Int] {
+        guard try reader.peek() == UInt8(ascii: "[") else { throw error }
+        var numbers: [Int] = []
+        try reader.readArray { (reader) throws(InputError) in
+            let next = try reader.peek()
+            guard next != UInt8(ascii: "["), next != UInt8(ascii: "{"), let number = try reader.readValue().int, number >= 0, numbers.count < limit
+            else { throw error }
+            numbers.append(number)
+        }
+        return numbers
     }
 }

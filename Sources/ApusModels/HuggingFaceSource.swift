@@ -11,7 +11,7 @@ enum HuggingFaceSource {
                 folder, fileExists(folder) ? "holds no config.json" : "does not exist",
                 remedy: "give a .gguf file, a folder in Hugging Face layout, or fetch a model with `apus pull org/name`")
         }
-        let json = try JSON(contentsOf: path)
+        let json = try JSON(contentsOf: path, limit: 4 << 20)
         guard let object = json.object else { throw InputError(path, "is \(json.kind), not an object") }
         var config = ConfigReader(path: path, object)
         let modelType = try config.required(config.string("model_type"), "model_type")
