@@ -37,11 +37,11 @@ struct GGUFCursor {
     }
 
     /// A count or an offset that must fit the file.
-    mutating func readCount(_ what: String) throws(InputError) -> Int {
+    mutating func readCount(_ what: @autoclosure () -> String) throws(InputError) -> Int {
         let at = position
-        let value = try read(UInt64.self, what)
+        let value = try read(UInt64.self, what())
         guard value <= UInt64(file.byteCount) else {
-            throw error("\(what) is \(value), more than the file has bytes (\(file.byteCount))", at: at)
+            throw error("\(what()) is \(value), more than the file has bytes (\(file.byteCount))", at: at)
         }
         return Int(value)
     }
