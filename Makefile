@@ -2,7 +2,7 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build run test soak fuzz bench clean
+.PHONY: build run test soak fuzz bench lint format clean
 
 build:
 	swift build $(FLAGS) --product apus
@@ -31,6 +31,14 @@ fuzz:
 bench: build
 	@test -n "$(LLAMA_CPP)" || { echo "make bench LLAMA_CPP=FOLDER: the folder of llama-bench and llama-quantize" >&2; exit 2; }
 	Benchmarks/llama-cpp.py --model "$$(scripts/fetch-model.sh "$(CACHE)/models")" --llama-cpp "$(LLAMA_CPP)"
+
+SWIFT_SOURCES = Sources Tests Examples Package.swift
+lint:
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	scripts/lint.sh
+
+format:
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
 clean:
 	rm -rf .build

@@ -78,7 +78,8 @@ public final class SafetensorsCheckpoint: Checkpoint {
                         let isText = try reader.peek() == UInt8(ascii: "\"")
                         let name = isText ? try reader.readString() : ""
                         guard !name.contains("/"), name.hasSuffix(".safetensors"), name.utf8.count <= CheckpointLimits.nameByteCount else {
-                            throw InputError(index, at: "weight_map \(tensor.prefix(80))", "\"\(name.prefix(80))\" is no name of a safetensors file in this folder")
+                            throw InputError(
+                                index, at: "weight_map \(tensor.prefix(80))", "\"\(name.prefix(80))\" is no name of a safetensors file in this folder")
                         }
                         guard map.count < 2 * CheckpointLimits.tensors else {
                             throw InputError(index, at: "weight_map", "has more than \(2 * CheckpointLimits.tensors) tensors")

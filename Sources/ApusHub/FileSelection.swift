@@ -25,7 +25,8 @@ enum FileSelection {
             }
         }
         guard !weights.isEmpty else {
-            throw InputError("\(repository)", "holds neither .safetensors nor .gguf files in its top folder", remedy: "choose files with --include; " + listing(names))
+            throw InputError(
+                "\(repository)", "holds neither .safetensors nor .gguf files in its top folder", remedy: "choose files with --include; " + listing(names))
         }
         return top.filter(isDescription) + weights
     }

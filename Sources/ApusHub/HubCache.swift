@@ -100,6 +100,7 @@ func makeFolder(_ path: String) throws(InputError) {
     if isFolder(path) { return }
     if path.contains("/"), parentFolder(path) != path { try makeFolder(parentFolder(path)) }
     guard mkdir(path, 0o755) == 0 || errno == EEXIST, isFolder(path) else {
-        throw InputError(path, "the folder cannot be made: \(systemMessage(errno))", remedy: "check the permissions, or set HF_HOME to a folder that you may write to")
+        throw InputError(
+            path, "the folder cannot be made: \(systemMessage(errno))", remedy: "check the permissions, or set HF_HOME to a folder that you may write to")
     }
 }

@@ -73,7 +73,8 @@ struct HubConnection: Sendable {
         let words = response.headers.first(name: "X-Error-Message").map { " (\($0))" } ?? ""
         switch code {
         case 401, 403:
-            let remedy = hasToken ? "check that HF_TOKEN is valid and that its account has been given access" : "check the name; if it is private or gated, set HF_TOKEN"
+            let remedy =
+                hasToken ? "check that HF_TOKEN is valid and that its account has been given access" : "check the name; if it is private or gated, set HF_TOKEN"
             return InputError(subject, "the server refuses access: \(code)\(words)", remedy: remedy)
         case 404:
             return InputError(subject, "the server does not have it: 404\(words)", remedy: "check the name and --revision; if it is private, set HF_TOKEN")

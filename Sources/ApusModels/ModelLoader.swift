@@ -34,7 +34,10 @@ struct ModelLoader {
             case .rms(let epsilon): RMSNorm(weight: try vector(name + ".weight"), epsilon: epsilon)
             }
         }
-        let interleaved = switch description.position { case .rotary(let rotary): rotary.style == .interleaved }
+        let interleaved =
+            switch description.position {
+            case .rotary(let rotary): rotary.style == .interleaved
+            }
         var blocks: [DecoderBlock] = []
         for (index, layer) in description.layers.enumerated() {
             let prefix = "layers.\(index)."

@@ -142,7 +142,8 @@ extension Interpreter {
         }
         if writer.indent != nil { writer.itemSeparator = "," }
         if let given = values[2] {
-            if case .none = given {} else {
+            if case .none = given {
+            } else {
                 let separators = try iterate(given)
                 guard separators.count == 2 else { throw failure("'tojson' needs two separators") }
                 writer.itemSeparator = try text(separators[0], for: "tojson")

@@ -94,7 +94,9 @@ struct JSONText {
             case "\u{8}": text += "\\b"
             case "\u{C}": text += "\\f"
             case _ where scalar.value < 0x20 || (escapesNonASCII && scalar.value > 0x7E):
-                if escapesNonASCII && scalar.value == 0x7F { text += "\u{7F}" } else {
+                if escapesNonASCII && scalar.value == 0x7F {
+                    text += "\u{7F}"
+                } else {
                     for unit in UTF16.encode(scalar)! { text += "\\u" + PythonText.hexadecimal(UInt32(unit), width: 4) }
                 }
             default: text.unicodeScalars.append(scalar)

@@ -170,7 +170,6 @@ struct ExactString: Hashable {
     }
 }
 
-
 /// A mutable bag of attributes, in order since it prints like a dictionary.
 final class NamespaceValue {
     private(set) var names: [String] = []

@@ -23,7 +23,9 @@ final class ProgressBar: Sendable {
             let rate = Double(count - state.startCount!) / max(state.start.duration(to: now).seconds, 0.001) / 1e6
             let filled = Int(max(min(fraction, 1), 0) * 30)
             let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
-            draw("[\(bar)] \(decimal(fraction * 100, 1))% \(decimal(Double(count) / 1e6, 1)) of \(decimal(Double(total) / 1e6, 1)) MB, \(decimal(rate, 1)) MB/s \(label)")
+            draw(
+                "[\(bar)] \(decimal(fraction * 100, 1))% \(decimal(Double(count) / 1e6, 1)) of \(decimal(Double(total) / 1e6, 1)) MB, \(decimal(rate, 1)) MB/s \(label)"
+            )
         }
     }
 

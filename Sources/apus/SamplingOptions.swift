@@ -15,7 +15,8 @@ struct SamplingOptions: ParsableArguments {
     @Option(name: .long, parsing: .unconditional, help: "Subtracted from the logits of generated tokens, for each time.") var frequencyPenalty: Float = 0
     @Option(name: .long, help: "The same seed gives the same text.") var seed: UInt64 = 0
     @Option(name: .long, parsing: .unconditionalSingleValue, help: "A string that ends the text; may be given more than once.") var stop: [String] = []
-    @Option(name: .long, parsing: .unconditionalSingleValue, help: "ID=VALUE is added to a token's logit; may be given more than once.") var logitBias: [String] = []
+    @Option(name: .long, parsing: .unconditionalSingleValue, help: "ID=VALUE is added to a token's logit; may be given more than once.") var logitBias:
+        [String] = []
 
     @Option(name: .long, help: "Tokens there is room for.") var context: Int?
 

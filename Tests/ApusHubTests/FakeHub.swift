@@ -20,7 +20,8 @@ final class FakeHub: Sendable {
     let storage: FakeServer
     let folder: String
 
-    init(names: [String] = ["config.json", "model.safetensors", "README.md", "original/model.pth"], override: @escaping Override = { _, _ in nil }) async throws {
+    init(names: [String] = ["config.json", "model.safetensors", "README.md", "original/model.pth"], override: @escaping Override = { _, _ in nil }) async throws
+    {
         let counts = Counts()
         let storage = try await FakeServer { request in
             override(request, counts.next(request)) ?? Self.content(Self.weights, request)

@@ -141,7 +141,8 @@ import Testing
 
     @Test func stopsWhenCancelledAndKeepsWhatItHas() async throws {
         let hub = try await FakeHub { request, _ in
-            request.path == "/blob" ? FakeServer.Response(headers: ["Content-Length": "\(FakeHub.weights.count)"], body: Array(FakeHub.weights.prefix(1000))) : nil
+            request.path == "/blob"
+                ? FakeServer.Response(headers: ["Content-Length": "\(FakeHub.weights.count)"], body: Array(FakeHub.weights.prefix(1000))) : nil
         }
         let configuration = try hub.configuration(), id = hub.id
         let task = Task { try await Hub(configuration).pull(id) }

@@ -41,7 +41,9 @@ import Testing
         var before = 0
         for (turn, text) in ["Hello there", "How are you?", "the river"].enumerated() {
             var answer = ""
-            let result = try session.answer(text) { answer += $0; return true }
+            let result = try session.answer(text) {
+                answer += $0; return true
+            }
             #expect(answer == (try fresh(session, result, sequence: UInt32(turn))))
             #expect(session.messages.last == ChatMessage(role: "assistant", content: .string(answer)))
             // The last token of an answer that was cut off has not run.
@@ -55,7 +57,9 @@ import Testing
         _ = try session.answer("Hello there") { _ in true }
         try session.setSystem("the house")
         var answer = ""
-        let turn = try session.answer("How are you?") { answer += $0; return true }
+        let turn = try session.answer("How are you?") {
+            answer += $0; return true
+        }
         #expect(turn.reusedTokens < 5)
         #expect(answer == (try fresh(session, turn, sequence: 1)))
     }
@@ -75,9 +79,13 @@ import Testing
         for _ in 0..<3 {
             var answer = ""
             if answers.isEmpty {
-                _ = try session.answer("Hello there") { answer += $0; return true }
+                _ = try session.answer("Hello there") {
+                    answer += $0; return true
+                }
             } else {
-                _ = try session.regenerate { answer += $0; return true }
+                _ = try session.regenerate {
+                    answer += $0; return true
+                }
             }
             answers.append(answer)
             #expect(session.messages.count == 2)
@@ -88,7 +96,9 @@ import Testing
     @Test func stoppingKeepsWhatWasSaid() throws {
         let session = try session()
         var pieces = 0
-        let turn = try session.answer("Hello there") { _ in pieces += 1; return pieces < 3 }
+        let turn = try session.answer("Hello there") { _ in
+            pieces += 1; return pieces < 3
+        }
         #expect(turn.finishReason == nil && turn.generatedTokens == 3 && pieces == 4, "\(turn)")
         #expect(session.messages.count == 2)
         #expect(session.undo() && session.messages.isEmpty && !session.undo())

@@ -26,8 +26,10 @@ struct ErrorTests {
         ("{{ 012 }}", "test, at line 1: '012' is not a number"),
         ("{% macro m(a, a) %}{% endmacro %}", "test, at line 1: the parameter 'a' is named twice"),
         ("{% macro m(a=1, b) %}{% endmacro %}", "test, at line 1: the parameter 'b' without a default follows one with a default"),
-        ("{{ [1].append(2) }}",
-         "test, at line 1: 'append' would change a list, which a template must not; make a new one or use a namespace"),
+        (
+            "{{ [1].append(2) }}",
+            "test, at line 1: 'append' would change a list, which a template must not; make a new one or use a namespace"
+        ),
         ("{{ {}|dictsort(by='x') }}", "test, at line 1: 'dictsort' sorts by 'key' or 'value'"),
         ("{{ 'a'.split('') }}", "test, at line 1: 'split' needs a separator that is not empty"),
         ("{{ 'abc'[::0] }}", "test, at line 1: a slice's step must not be zero"),

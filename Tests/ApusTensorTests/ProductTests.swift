@@ -28,10 +28,12 @@ import Testing
         let matrix = PackedMatrix(type, rows: outputs, columns: columns, storage: try #require(Storage(byteCount: size)))
         weights.withUnsafeBufferPointer { all in
             for panel in 0..<matrix.panelCount {
-                matrix.pack(panel: panel, rows: (0..<16).map { lane in
-                    let row = panel * 16 + lane
-                    return row < outputs ? all.baseAddress! + row * bytes : nil
-                })
+                matrix.pack(
+                    panel: panel,
+                    rows: (0..<16).map { lane in
+                        let row = panel * 16 + lane
+                        return row < outputs ? all.baseAddress! + row * bytes : nil
+                    })
             }
         }
         let input = Rows(try #require(Storage(byteCount: 31 * columns * 4)), count: 31, width: columns)

@@ -84,31 +84,36 @@ enum Goldens {
         #expect(throws: InputError.self) { try tokenizer.decode([-1]) }
     }
 
-    @Test("names what is wrong or not supported", arguments: [
-        (["normalizer": #"{"type": "Lowercase"}"#], [:], "Lowercase"),
-        (["pre_tokenizer": #"{"type": "Metaspace"}"#], [:], "Metaspace"),
-        (["pre_tokenizer": "null"], [:], "ByteLevel"),
-        (["pre_tokenizer": #"{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}"#], [:], "pretokenizers[0]"),
-        (["decoder": #"{"type": "WordPiece"}"#], [:], "WordPiece"),
-        (["post_processor": #"{"type": "Magic"}"#], [:], "Magic"),
-        (["post_processor": #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}"#], [:], "single[0]"),
-        (["added_tokens": #"[{"id": 1, "content": "<x>"}]"#], [:], "<x>"),
-        (["added_tokens": #"[{"id": 999999999, "content": "<x>"}]"#], [:], "999999999"),
-        (["added_tokens": #"[{"id": -1, "content": "<x>"}]"#], [:], "added_tokens[0]"),
-        (["added_tokens": #"[{"id": 4, "content": "ab"}]"#], [:], "ab"),
-        ([:], ["type": #""Unigram""#, "vocab": "[]"], "Unigram"),
-        ([:], ["merges": #"["a c"]"#], "merge 0"),
-        ([:], ["merges": #"["a b", "ab a"]"#], "merge 1"),
-        ([:], ["merges": #"["ab"]"#], "merge 0"),
-        ([:], ["merges": #"[["a"]]"#], "merges[0]"),
-        ([:], ["vocab": #"{"a": 0, "b": 0}"#], "id 0"),
-        ([:], ["vocab": #"{"a": -1}"#], "vocab"),
-        ([:], ["vocab": "{}"], "0 tokens"),
-        ([:], ["byte_fallback": "true"], "byte_fallback"),
-        ([:], ["dropout": "0.1"], "dropout"),
-        ([:], ["unk_token": #""<unk>""#], "<unk>"),
-        ([:], ["end_of_word_suffix": #""</w>""#], "end_of_word_suffix"),
-    ] as [([String: String], [String: String], String)])
+    @Test(
+        "names what is wrong or not supported",
+        arguments: [
+            (["normalizer": #"{"type": "Lowercase"}"#], [:], "Lowercase"),
+            (["pre_tokenizer": #"{"type": "Metaspace"}"#], [:], "Metaspace"),
+            (["pre_tokenizer": "null"], [:], "ByteLevel"),
+            (
+                ["pre_tokenizer": #"{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}"#], [:],
+                "pretokenizers[0]"
+            ),
+            (["decoder": #"{"type": "WordPiece"}"#], [:], "WordPiece"),
+            (["post_processor": #"{"type": "Magic"}"#], [:], "Magic"),
+            (["post_processor": #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}"#], [:], "single[0]"),
+            (["added_tokens": #"[{"id": 1, "content": "<x>"}]"#], [:], "<x>"),
+            (["added_tokens": #"[{"id": 999999999, "content": "<x>"}]"#], [:], "999999999"),
+            (["added_tokens": #"[{"id": -1, "content": "<x>"}]"#], [:], "added_tokens[0]"),
+            (["added_tokens": #"[{"id": 4, "content": "ab"}]"#], [:], "ab"),
+            ([:], ["type": #""Unigram""#, "vocab": "[]"], "Unigram"),
+            ([:], ["merges": #"["a c"]"#], "merge 0"),
+            ([:], ["merges": #"["a b", "ab a"]"#], "merge 1"),
+            ([:], ["merges": #"["ab"]"#], "merge 0"),
+            ([:], ["merges": #"[["a"]]"#], "merges[0]"),
+            ([:], ["vocab": #"{"a": 0, "b": 0}"#], "id 0"),
+            ([:], ["vocab": #"{"a": -1}"#], "vocab"),
+            ([:], ["vocab": "{}"], "0 tokens"),
+            ([:], ["byte_fallback": "true"], "byte_fallback"),
+            ([:], ["dropout": "0.1"], "dropout"),
+            ([:], ["unk_token": #""<unk>""#], "<unk>"),
+            ([:], ["end_of_word_suffix": #""</w>""#], "end_of_word_suffix"),
+        ] as [([String: String], [String: String], String)])
     func errors(parts: [String: String], model: [String: String], mention: String) {
         do {
             _ = try Tokenizer(tokenizerJSON: Self.file(parts, model: model))

@@ -140,15 +140,30 @@ func tables(tokens: [String] = [], merges: [String] = [], special: [(String, Int
     static let damages: [(String, @Sendable (inout TokenizerTables) -> Void)] = [
         ("merge 0", { $0.merges = StringTable(["a"]) }),
         ("merge 0", { $0.merges = StringTable(["a b"]) }),
-        ("token 256", { $0.tokens.append("a".utf8); $0.tokenTypes.append(1) }),
+        (
+            "token 256",
+            {
+                $0.tokens.append("a".utf8); $0.tokenTypes.append(1)
+            }
+        ),
         ("token_type", { $0.tokenTypes.removeLast() }),
         ("bos_token_id", { $0.bos = 256 }),
         ("eos_token_id", { $0.eos = -1 }),
         ("add_bos_token", { $0.addsBOS = true }),
         ("tokenizer.ggml.pre", { $0.pre = "no-such" }),
         ("tokenizer.ggml.model", { $0.model = "llama" }),
-        ("0 tokens", { $0.tokens = StringTable(); $0.tokenTypes = [] }),
-        ("byte", { $0.tokens = StringTable(["xyz"]); $0.tokenTypes = [] }),
+        (
+            "0 tokens",
+            {
+                $0.tokens = StringTable(); $0.tokenTypes = []
+            }
+        ),
+        (
+            "byte",
+            {
+                $0.tokens = StringTable(["xyz"]); $0.tokenTypes = []
+            }
+        ),
     ]
 
     @Test("says what is wrong with tables", arguments: damages)
@@ -163,14 +178,16 @@ func tables(tokens: [String] = [], merges: [String] = [], special: [(String, Int
         }
     }
 
-    @Test("splits as each name in tokenizer.ggml.pre says", arguments: [
-        ("gpt-2", "a 12345 b", ["a", " 12345", " b"]), ("smollm", "a 123", ["a", " ", "1", "2", "3"]), ("llama-bpe", "a 12345", ["a", " ", "123", "45"]),
-        ("qwen2", "a 123!\n\n", ["a", " ", "1", "2", "3", "!\n\n"]), ("falcon", "a, 12345$", ["a", ",", " ", "123", "45", "$"]),
-        ("deepseek-v3", "漢字kana 1234", ["漢字", "kana", " ", "123", "4"]), ("bloom", "a.b, c", ["a", ".", "b", ",", " c"]),
-        ("gpt-4o", "XMLHttp'sRequest/x", ["XMLHttp's", "Request", "/x"]), ("tekken", "XMLHttp12", ["XMLHttp", "1", "2"]),
-        ("deepseek-coder", "a1 b!?", ["a", "1", " b", "!?"]), ("viking", "a1.b", ["a", "1", ".", "b"]), ("exaone-moe", "ab cd12", ["ab cd", "1", "2"]),
-        ("tiny_aya", "1234567", ["1", "234", "567"]), ("seed-coder", "a!\n", ["a", "!", "\n"]), ("default", "a+1234", ["a", "+", "123", "4"]),
-    ])
+    @Test(
+        "splits as each name in tokenizer.ggml.pre says",
+        arguments: [
+            ("gpt-2", "a 12345 b", ["a", " 12345", " b"]), ("smollm", "a 123", ["a", " ", "1", "2", "3"]), ("llama-bpe", "a 12345", ["a", " ", "123", "45"]),
+            ("qwen2", "a 123!\n\n", ["a", " ", "1", "2", "3", "!\n\n"]), ("falcon", "a, 12345$", ["a", ",", " ", "123", "45", "$"]),
+            ("deepseek-v3", "漢字kana 1234", ["漢字", "kana", " ", "123", "4"]), ("bloom", "a.b, c", ["a", ".", "b", ",", " c"]),
+            ("gpt-4o", "XMLHttp'sRequest/x", ["XMLHttp's", "Request", "/x"]), ("tekken", "XMLHttp12", ["XMLHttp", "1", "2"]),
+            ("deepseek-coder", "a1 b!?", ["a", "1", " b", "!?"]), ("viking", "a1.b", ["a", "1", ".", "b"]), ("exaone-moe", "ab cd12", ["ab cd", "1", "2"]),
+            ("tiny_aya", "1234567", ["1", "234", "567"]), ("seed-coder", "a!\n", ["a", "!", "\n"]), ("default", "a+1234", ["a", "+", "123", "4"]),
+        ])
     func recipes(name: String, text: String, expected: [String]) throws {
         let recipe = try PreTokenizerRecipe(named: name, subject: "test")
         let preTokenizer = try PreTokenizer(patterns: recipe.patterns, subject: "test")
@@ -178,11 +195,15 @@ func tables(tokens: [String] = [], merges: [String] = [], special: [(String, Int
         #expect(found == expected)
     }
 
-    @Test("reads all the names that it lists", arguments: [
-        "llama3", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "minicpm5", "phi-2", "modern-bert", "mpt", "olmo", "jais", "starcoder",
-        "refact", "command-r", "qwen35", "stablelm2", "grok-2", "ufakzeka", "laguna", "deepseek-llm", "hunyuan-dense", "poro-chat", "llama4", "youtu", "bailingmoe",
-        "jais-2", "chameleon",
-    ])
+    @Test(
+        "reads all the names that it lists",
+        arguments: [
+            "llama3", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "minicpm5", "phi-2", "modern-bert", "mpt", "olmo", "jais",
+            "starcoder",
+            "refact", "command-r", "qwen35", "stablelm2", "grok-2", "ufakzeka", "laguna", "deepseek-llm", "hunyuan-dense", "poro-chat", "llama4", "youtu",
+            "bailingmoe",
+            "jais-2", "chameleon",
+        ])
     func names(name: String) throws {
         let recipe = try PreTokenizerRecipe(named: name, subject: "test")
         _ = try PreTokenizer(patterns: recipe.patterns, subject: "test")

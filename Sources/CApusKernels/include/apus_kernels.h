@@ -21,7 +21,8 @@ void apus_pool_destroy(apus_pool *pool);
 int apus_pool_threads(const apus_pool *pool);
 // Runs `task` for 0 ..< tasks, spread over the threads, and returns when all are done. One caller at a time.
 void apus_pool_run(apus_pool *pool, int64_t tasks, apus_task task, void *context);
-// Scratch memory of one thread (or, for thread == threads, of the caller between runs), at least `bytes`, 64-byte aligned, kept until the pool ends. Only that thread may use it.
+// Scratch memory of one thread (or, for thread == threads, of the caller between runs), at least `bytes`, 64-byte aligned, kept until the
+// pool ends. Only that thread may use it.
 void *apus_pool_scratch(apus_pool *pool, int thread, size_t bytes);
 
 // ---- Instruction sets (dispatch.c) ---------------------------------------------------------------------------------
