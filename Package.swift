@@ -48,6 +48,7 @@ let package = Package(
             ]),
         .executableTarget(
             name: "stream-text", dependencies: ["ApusInference", "ApusModels", "ApusTensor"], path: "Examples/stream-text"),
+        .testTarget(name: "ApusArchitectureTests", dependencies: ["ApusBase"]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(
             name: "ApusHubTests",
