@@ -5,7 +5,7 @@ The model's weights are brought to every type by llama-quantize from one f32 fil
 repetition runs both engines once on each type; the figures are medians, and the ratio is of medians. The roofline (roofline.c) is
 measured between the repetitions. Prints a table in Markdown and, with --json, everything measured.
 
-Usage: llama-cpp.py --model MODEL.gguf --llama-cpp BIN [--types q4_1,...] [--threads 2] [--repetitions 5] [--work DIR] [--json FILE]
+Usage: llama-cpp.py --model MODEL.gguf --llama-cpp BIN [--types q4_1,...] [--batches 8,16] [--threads 2] [--repetitions 5] [--work DIR] [--json FILE]
 BIN is the folder of llama-bench, llama-batched-bench, llama-completion and llama-quantize, built with native flags. Needs cc.
 """
 import argparse
@@ -24,7 +24,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 APUS = HERE.parent / ".build/release/apus"
 # Type: least ratio of prefill and of decoding, as docs/performance.md explains.
 BARS = {"q4_1": (5, 2), "q8_0": (2.7, 1.4), "q4_0": (2.7, 1.3), "bf16": (1.7, 1.1), "f16": (1.6, 1.0), "f32": (1.6, 1.0)}
-BATCHES = [8, 16]
 BATCH_BARS = {"q4_1": 4, "q8_0": 3}
 
 
@@ -94,7 +93,7 @@ def measure(arguments, files, roofline):
             add(name, "peak_rss", "apus", ours["peak_rss_bytes"])
             add(name, "prefill", "llama.cpp", theirs["prefill"])
             add(name, "decode", "llama.cpp", theirs["decode"])
-            for batch in BATCHES if name in BATCH_BARS else []:
+            for batch in arguments.batches if name in BATCH_BARS else []:
                 ours = apus_bench(arguments, file, "--batch", batch, "--prompt-tokens", 128, "--generate-tokens", 128)
                 add(name, f"batch {batch}", "apus", ours["results"][0]["tokens_per_second"])
                 add(name, f"batch {batch}", "llama.cpp", llama_batched(arguments, file, batch))
@@ -122,7 +121,7 @@ def report(arguments, samples, instruction_set):
           f"{roof['int8_operations_per_second'] / 1e9:.0f} GOP/s int8.\n")
     print("| type | what | Apus | llama.cpp | ratio | bar | met |\n|---|---|---|---|---|---|---|")
     for name in arguments.types:
-        whats = ["prefill", "decode"] + [f"batch {batch}" for batch in BATCHES if name in BATCH_BARS]
+        whats = ["prefill", "decode"] + [f"batch {batch}" for batch in arguments.batches if name in BATCH_BARS]
         for what in whats:
             ours, theirs = middle[name, what, "apus"], middle[name, what, "llama.cpp"]
             bar = BATCH_BARS[name] if what.startswith("batch") else BARS[name][what == "decode"]
@@ -140,6 +139,7 @@ def main():
     parser.add_argument("--llama-cpp", type=pathlib.Path, required=True)
     parser.add_argument("--types", type=lambda text: text.split(","), default=list(BARS))
     parser.add_argument("--own-type", default="q4_1", help="the type of MODEL")
+    parser.add_argument("--batches", type=lambda text: [int(part) for part in text.split(",") if part], default=[8, 16])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--work", type=pathlib.Path, help="keeps the files of each type here")
