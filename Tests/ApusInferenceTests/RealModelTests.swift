@@ -57,18 +57,18 @@ struct RealModelTests {
     /// The text may part from that of the weights in f32 only where two tokens are about as likely.
     @Test func choosesTheTokensThatDequantizedWeightsChoose() throws {
         let packed = try Decoder.load(source, on: backend), plain = try Decoder.load(source, on: backend, dtype: .f32)
+        var widest: Float = 0
         for prompt in Self.prompts {
             let expected = try greedy(prompt, plain, .f32), actual = try greedy(prompt, packed, .f16)
             if let step = zip(expected, actual).enumerated().first(where: { $1.0.id != $1.1.id })?.offset {
-                let lead = expected[step].lead
-                #expect(lead < 0.15, "\(prompt): token \(step)")
-                withKnownIssue("activations rounded to 8 bits move logits by more than the goal of 0.05", isIntermittent: true) {
-                    #expect(lead < 0.05, "\(prompt): token \(step)")
-                }
+                widest = max(widest, expected[step].lead)
             } else {
                 #expect(actual.count == expected.count)
             }
         }
+        // The goal is 0.05 and is not met; the test fails when the gap grows, and also once the goal is met, so that this note goes.
+        #expect(widest < 0.15)
+        withKnownIssue("activations rounded to 8 bits move logits by more than the goal") { #expect(widest < 0.05) }
     }
 
     @Test(.enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"))
