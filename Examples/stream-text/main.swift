@@ -10,7 +10,7 @@ let source = try ModelSource(path: arguments[1])
 let model = try Decoder.load(source, on: backend)
 let tokenizer = try source.tokenizer()
 let prompt = tokenizer.encode(arguments[2])
-let stream = try TokenStream(model, positions: prompt.count + 100, cacheType: .f16)
+let stream = try TokenStream(model, positions: prompt.count + 100, cacheType: model.preferredCacheType)
 let generation = try Generation(stream, tokenizer: tokenizer, prompt: prompt, maxTokens: 100)
 while let piece = try generation.next() {
     print(piece, terminator: "")

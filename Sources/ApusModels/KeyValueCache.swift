@@ -27,3 +27,14 @@ public final class KeyValueCache: KeyValueStore {
 
     public func layer(_ index: Int) -> LayerCache { layers[index] }
 }
+
+extension Decoder {
+    /// The element type of a cache that is as exact as the weights: f32 beside f32, bf16 beside bf16 where the processor multiplies it, else f16.
+    public var preferredCacheType: DType {
+        switch blocks[0].attention.key.matrix.dtype {
+        case .f32: .f32
+        case .bf16: backend.multipliesBF16 ? .bf16 : .f16
+        default: .f16
+        }
+    }
+}

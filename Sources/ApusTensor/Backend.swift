@@ -50,7 +50,7 @@ public struct AttentionShape: Sendable, Equatable {
     public var scale: Float
     /// Positions a query may see, its own included; nil: all before it.
     public var window: Int?
-    /// Element type of the cache: f32 or f16.
+    /// Element type of the cache: f32, f16 or bf16.
     public var cacheType: DType
 
     public init(heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, cacheType: DType) {
@@ -66,6 +66,9 @@ public struct AttentionShape: Sendable, Equatable {
 /// The operations that a decoder needs of a device. Calls are queued in order and may return before they are done; results are
 /// read after `synchronize()`. Activations are f32.
 public protocol Backend: AnyObject, Sendable {
+    /// Whether it multiplies bf16 as such, at a higher rate than f32.
+    var multipliesBF16: Bool { get }
+
     /// Zeroed memory; traps the need for a nil check into an error at the caller's.
     func allocate(byteCount: Int) -> Storage?
     /// Waits until all that was queued is done.

@@ -40,6 +40,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
 
+    public var multipliesBF16: Bool { apus_kernels_multiply_bf16(kernels) }
+
     public func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
     public func synchronize() {}
 
@@ -163,7 +165,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
             for (i, segment) in segments.enumerated() {
                 let first = segment.rows.lowerBound
                 apus_kv_store(
-                    &call, list.baseAddress! + i, keys.start + first * keys.stride, keys.stride, values.start + first * values.stride,
+                    pool, &call, list.baseAddress! + i, keys.start + first * keys.stride, keys.stride, values.start + first * values.stride,
                     values.stride)
             }
             apus_attend(kernels, pool, &call)

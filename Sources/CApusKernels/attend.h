@@ -2,22 +2,26 @@
 
 INLINE f32x16 select16(i32x16 mask, f32x16 a, f32x16 b) { return (f32x16)(((i32x16)a & mask) | ((i32x16)b & ~mask)); }
 
-// e^x to about 1 ulp by Cody-Waite reduction and a polynomial; 0 below -87.3.
+// 2^(n + r) for whole n from -125 to 128 and |r| <= 1/2, by the polynomial of least relative error.
+INLINE f32x16 exp2_parts(f32x16 n, f32x16 r) {
+  f32x16 y = splat(1.53458118e-4f);
+  y = fma16(y, r, splat(1.33999309e-3f));
+  y = fma16(y, r, splat(9.61848907e-3f));
+  y = fma16(y, r, splat(5.55032864e-2f));
+  y = fma16(y, r, splat(2.40226462e-1f));
+  y = fma16(y, r, splat(6.93147182e-1f));
+  y = fma16(y, r, splat(1.0f));
+  return (f32x16)((i32x16)y + (__builtin_convertvector(n, i32x16) << 23));
+}
+
+// e^x to about 1 ulp; 0 below -86.6, its greatest value above 88.7, NaN for NaN.
 INLINE f32x16 exp16(f32x16 x) {
-  i32x16 tiny = x < -87.3f;
-  x = __builtin_elementwise_min(__builtin_elementwise_max(x, splat(-87.3f)), splat(88.7f));
-  f32x16 n = __builtin_elementwise_roundeven(x * 1.44269504f);
-  f32x16 r = fma16(n, splat(-0.693359375f), x);
-  r = fma16(n, splat(2.12194440e-4f), r);
-  f32x16 y = splat(1.9875691500e-4f);
-  y = fma16(y, r, splat(1.3981999507e-3f));
-  y = fma16(y, r, splat(8.3334519073e-3f));
-  y = fma16(y, r, splat(4.1665795894e-2f));
-  y = fma16(y, r, splat(1.6666665459e-1f));
-  y = fma16(y, r, splat(5.0000001201e-1f));
-  y = fma16(y, r * r, r + 1.0f);
-  i32x16 exponent = (__builtin_convertvector(n, i32x16) + 127) << 23;
-  return select16(tiny, splat(0), y * (f32x16)exponent);
+  const float log2e = 1.44269502f, rest = 1.92596299e-8f;
+  i32x16 tiny = x < -86.6f;
+  x = max16(splat(-86.6f), x);
+  x = -max16(splat(-88.7f), -x);
+  f32x16 n = __builtin_elementwise_roundeven(x * log2e), r = fma16(x, splat(log2e), -n);
+  return select16(tiny, splat(0), exp2_parts(n, fma16(x, splat(rest), r)));
 }
 
 typedef struct {

@@ -5,7 +5,10 @@
 #include "internal.h"
 #include "panels.h"
 
-enum { ROWS_A_TASK = 16 };
+enum {
+  ROWS_A_TASK = 16,
+  LONG_TASK = 4 << 20,  // multiplications of a task that takes some 20 µs
+};
 
 // ---- Products ----------------------------------------------------------------------------------------------------------
 
@@ -55,10 +58,10 @@ static void run_products(linear_job *job) {
   if (tiles == 1) job->kernels->prepare(p, 0);
   else apus_pool_run(job->pool, tiles, prepare_task, job);
   for (int i = 0; i < job->count; i++) panels += (job->products[i].weights->rows + 15) / 16;
-  // Pairs of panels; some tasks a thread, to even out, but not so small that claiming them shows.
-  job->panels_a_task = panels / (threads * 6) / 2 * 2;
+  // Pairs of panels: some tasks a thread, to even out, and more of them while each is long against its claiming.
+  int64_t most = panels / (threads * 3), least = LONG_TASK / (p->rows * p->columns * APUS_PANEL);
+  job->panels_a_task = (most < least ? most : least) / 2 * 2;
   if (job->panels_a_task < 2) job->panels_a_task = 2;
-  if (job->panels_a_task > 64) job->panels_a_task = 64;
   int64_t tasks = 0;
   for (int i = 0; i < job->count; i++) {
     job->tasks_before[i] = tasks;
@@ -85,7 +88,7 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
 
 size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity, bool values) {
   size_t width = values ? (size_t)apus_round_up(head_size, 16) : apus_key_width(kv_dtype, head_size);
-  return (size_t)kv_heads * (size_t)apus_round_up(capacity, KEY_TILE) * width * (kv_dtype == APUS_F32 ? 4 : 2);
+  return (size_t)kv_heads * (size_t)capacity * width * (kv_dtype == APUS_F32 ? 4 : 2);
 }
 
 // One head's key and value of one token.
@@ -98,25 +101,42 @@ static void store_head(const apus_attention *a, const apus_segment *s, int head,
     return;
   }
   void (*narrow)(const float *, uint16_t *, size_t) = a->kv_dtype == APUS_F16 ? apus_f32_to_f16 : apus_f32_to_bf16;
-  uint16_t *to_keys = (uint16_t *)s->keys + key_base, *to_values = (uint16_t *)s->values + value_base, narrowed[2][256];
+  size_t per = a->kv_dtype == APUS_BF16 ? 2 : 1;
+  uint16_t *to_keys = (uint16_t *)s->keys + key_base + apus_key_at(a->kv_dtype, keys, position, 0);
+  uint16_t *to_values = (uint16_t *)s->values + value_base + apus_value_at(a->kv_dtype, values, position, 0), narrowed[2][256];
   for (size_t from = 0; from < count; from += 256) {
     size_t n = count - from < 256 ? count - from : 256;
     narrow(k + from, narrowed[0], n);
     narrow(v + from, narrowed[1], n);
-    for (size_t d = 0; d < n; d++) to_keys[apus_key_at(a->kv_dtype, keys, position, from + d)] = narrowed[0][d];
-    for (size_t d = 0; d < n; d++) to_values[apus_value_at(a->kv_dtype, values, position, from + d)] = narrowed[1][d];
+    if (per == 1) for (size_t d = 0; d < n; d++) to_keys[(from + d) * 16] = narrowed[0][d];
+    else for (size_t d = 0; d < n; d++) to_keys[(from + d) / 2 * 32 + d % 2] = narrowed[0][d];
+    for (size_t d = 0; d < n; d++) to_values[(from + d) * per] = narrowed[1][d];
   }
 }
 
-void apus_kv_store(const apus_attention *a, const apus_segment *s, const float *keys, size_t key_stride, const float *values,
-                   size_t value_stride) {
-  size_t count = (size_t)a->head_size;
-  for (int64_t t = 0; t < s->tokens; t++) {
-    for (int h = 0; h < a->kv_heads; h++) {
-      store_head(a, s, h, (size_t)(s->position + t), keys + (size_t)t * key_stride + (size_t)h * count,
-                 values + (size_t)t * value_stride + (size_t)h * count);
+typedef struct {
+  const apus_attention *a;
+  const apus_segment *s;
+  const float *keys, *values;
+  size_t key_stride, value_stride;
+} store_job;
+
+static void store_task(void *context, int64_t task, int thread) {
+  (void)thread;
+  store_job *j = context;
+  size_t size = (size_t)j->a->head_size;
+  for (int64_t t = task * ROWS_A_TASK; t < j->s->tokens && t < (task + 1) * ROWS_A_TASK; t++) {
+    for (int h = 0; h < j->a->kv_heads; h++) {
+      store_head(j->a, j->s, h, (size_t)(j->s->position + t), j->keys + (size_t)t * j->key_stride + (size_t)h * size,
+                 j->values + (size_t)t * j->value_stride + (size_t)h * size);
     }
   }
+}
+
+void apus_kv_store(apus_pool *pool, const apus_attention *a, const apus_segment *s, const float *keys, size_t key_stride,
+                   const float *values, size_t value_stride) {
+  store_job job = {.a = a, .s = s, .keys = keys, .values = values, .key_stride = key_stride, .value_stride = value_stride};
+  apus_pool_run(pool, (s->tokens + ROWS_A_TASK - 1) / ROWS_A_TASK, store_task, &job);
 }
 
 typedef struct {

@@ -10,18 +10,14 @@ INLINE void quantize_activations(const float *x, int offset, bool halves, activa
   float greatest;
   memcpy(&greatest, &bits, 4);
   float inverse = greatest > 0 ? 127.0f / greatest : 0;
-  int32_t sum[2];
+  i32x16 level[2];
   for (int i = 0; i < 2; i++) {
-    i32x16 level = __builtin_convertvector(__builtin_elementwise_roundeven(v[i] * inverse), i32x16);
-    i8x16 bytes = __builtin_convertvector(level, i8x16);
+    level[i] = __builtin_convertvector(__builtin_elementwise_roundeven(v[i] * inverse), i32x16);
+    i8x16 bytes = __builtin_convertvector(level[i], i8x16);
     memcpy(out->quads + i * 4, &bytes, 16);
-    sum[i] = __builtin_reduce_add(level);
   }
   out->scale = greatest < INFINITY ? greatest / 127.0f : NAN;
-  if (!halves) {
-    sum[0] += sum[1];
-    sum[1] = 0;
-  }
+  int32_t sum[2] = {__builtin_reduce_add(halves ? level[0] : level[0] + level[1]), halves ? __builtin_reduce_add(level[1]) : 0};
   for (int i = 0; i < 2; i++) {
     out->start[i] = -offset * sum[i];
     out->sum[i] = out->scale * (float)sum[i];

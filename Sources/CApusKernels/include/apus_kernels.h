@@ -107,9 +107,9 @@ typedef struct {
 
 size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity, bool values);
 // Stores the rows [T, K, D] of new keys and values of one segment at its positions.
-void apus_kv_store(const apus_attention *, const apus_segment *, const float *keys, size_t key_stride, const float *values,
-                   size_t value_stride);
-// Causal attention over the cache (FlashAttention: tiles of 64 keys at absolute positions, no matrix of scores).
+void apus_kv_store(apus_pool *, const apus_attention *, const apus_segment *, const float *keys, size_t key_stride,
+                   const float *values, size_t value_stride);
+// Causal attention over the cache (FlashAttention: tiles of keys at absolute positions, no matrix of scores).
 void apus_attend(const apus_kernels *, apus_pool *, const apus_attention *);
 
 // log(sum(exp(x))) of a row and the index of its greatest element (the first, when several are equal).

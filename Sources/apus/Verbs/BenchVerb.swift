@@ -33,7 +33,7 @@ struct BenchVerb: ParsableCommand {
         for batch in batch.values {
             let result = try SpeedResult.measure(
                 loaded.decoder, batch: batch, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth,
-                repetitions: repetitions, cacheType: options.cacheType())
+                repetitions: repetitions, cacheType: options.cacheType(for: loaded.decoder))
             results.append(
                 .object([
                     "batch": .integer(result.batch), "prompt_tokens_per_second": .number(result.promptTokensPerSecond),

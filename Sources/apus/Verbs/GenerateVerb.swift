@@ -40,7 +40,7 @@ struct GenerateVerb: ParsableCommand {
         let ids = try promptIDs(text, loaded.source, tokenizer)
         let maxTokens = sampling.maxTokens ?? 128
         let room = loaded.room(sampling.context, atMost: ids.count + maxTokens)
-        let cacheType = options.cacheType()
+        let cacheType = options.cacheType(for: loaded.decoder)
         if let samples {
             let result = try SampledChoices(
                 loaded.decoder, tokenizer: tokenizer, prompt: ids, count: samples, positions: room, cacheType: cacheType,

@@ -25,7 +25,7 @@ struct ScoreVerb: ParsableCommand {
         let writer = try logitsWriter(sequences, vocabularySize: loaded.decoder.description.vocabularySize)
         var likelihoods: [JSON] = [], matches: [JSON] = []
         for sequence in sequences {
-            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType()) { _, rows in
+            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType(for: loaded.decoder)) { _, rows in
                 guard let writer else { return }
                 for row in 0..<rows.count { try writer.append(UnsafeRawBufferPointer(rows[row])) }
             }
