@@ -2,14 +2,14 @@ import Glibc
 
 /// A new folder of files that appears whole or not at all: filled beside its place, then renamed.
 /// Dropping it without `commit()` removes what was written.
-public final class AtomicFolder {
-    public let path: String
+package final class AtomicFolder {
+    package let path: String
     /// Where files are to be written.
-    public let temporaryPath: String
+    package let temporaryPath: String
     private var isCommitted = false
 
     /// - Throws: an `InputError` when the path names something other than an empty folder, or nothing can be written there.
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
@@ -30,7 +30,7 @@ public final class AtomicFolder {
     }
 
     /// Writes a file of text and returns its bytes.
-    public func write(_ name: String, _ text: String) throws(InputError) -> Int {
+    package func write(_ name: String, _ text: String) throws(InputError) -> Int {
         let file = try AtomicFile(path: temporaryPath + "/" + name)
         try file.write(Array(text.utf8))
         try file.commit()
@@ -38,7 +38,7 @@ public final class AtomicFolder {
     }
 
     /// Puts the folder in its place.
-    public func commit() throws(InputError) {
+    package func commit() throws(InputError) {
         guard rename(temporaryPath, path) == 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "give a new folder's name")
         }

@@ -13,11 +13,19 @@ public final class TokenStream {
     /// Tokens of a prompt that run together. Longer chunks gain little, and their activations leave the cache.
     public static let chunkSize = 512
 
-    /// - Parameter positions: tokens it has room for.
-    public init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace? = nil) throws(InputError) {
+    /// - Parameters:
+    ///   - positions: tokens it has room for.
+    ///   - cacheType: of keys and values: f32, f16 or bf16.
+    /// - Throws: an `InputError` for another type, and when the system has no memory for the cache.
+    public convenience init(_ model: Decoder, positions: Int, cacheType: DType) throws(InputError) {
+        try self.init(model, positions: positions, cacheType: cacheType, workspace: Workspace(model.backend))
+    }
+
+    /// As above, with a workspace that streams which run together share.
+    package init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace) throws(InputError) {
         self.model = model
         cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
-        self.workspace = workspace ?? Workspace(model.backend)
+        self.workspace = workspace
     }
 
     public var capacity: Int { cache.capacity }
@@ -53,7 +61,7 @@ public final class TokenStream {
     }
 
     /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`.
-    public func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
+    package func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
         try run(new, before: 0, logits: { $0..<$1 }, body)
     }
 
@@ -82,7 +90,7 @@ public final class TokenStream {
 
     /// Runs one token of each of several streams of the same model together; logits `[streams, V]`, valid until the workspace
     /// is used again.
-    public static func step(_ streams: [TokenStream], _ next: [Int32], workspace: Workspace) throws(InputError) -> Rows {
+    package static func step(_ streams: [TokenStream], _ next: [Int32], workspace: Workspace) throws(InputError) -> Rows {
         for stream in streams where stream.ids.count >= stream.capacity {
             throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
         }

@@ -6,14 +6,14 @@ import ApusDescription
 public struct ModelSource: Sendable {
     public let path: String
     public let description: DecoderDescription
-    public let checkpoint: any Checkpoint
+    package let checkpoint: any Checkpoint
     let scheme: ParameterNames.Scheme
     /// Query and key rows of a head lie interleaved in the file (GGUF's llama), not half-split as here.
     let interleavedHeads: Bool
     /// What was in the files and changes nothing, for a line on standard error each.
     public let notes: [String]
     /// The file's metadata when it is a GGUF file.
-    public let gguf: GGUFMetadata?
+    package let gguf: GGUFMetadata?
 
     /// A `.gguf` file, or a folder in Hugging Face layout.
     public init(path: String) throws(InputError) {
