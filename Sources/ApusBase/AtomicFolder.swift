@@ -16,7 +16,7 @@ package final class AtomicFolder {
         temporaryPath = "\(path).\(getpid()).partial"
         if fileExists(path) {
             guard isFolder(path) else { throw InputError(path, "is a file, where a folder is to be written", remedy: "give another name") }
-            guard Self.names(in: path).isEmpty else { throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it") }
+            guard fileNames(inFolder: path).isEmpty else { throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it") }
         }
         guard mkdir(temporaryPath, 0o755) == 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions")
@@ -25,7 +25,7 @@ package final class AtomicFolder {
 
     deinit {
         guard !isCommitted else { return }
-        for name in Self.names(in: temporaryPath) { unlink(temporaryPath + "/" + name) }
+        for name in fileNames(inFolder: temporaryPath) { unlink(temporaryPath + "/" + name) }
         rmdir(temporaryPath)
     }
 
@@ -43,16 +43,5 @@ package final class AtomicFolder {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "give a new folder's name")
         }
         isCommitted = true
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(cString: $0.assumingMemoryBound(to: CChar.self).baseAddress!) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }
