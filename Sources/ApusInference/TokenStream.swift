@@ -5,7 +5,9 @@ import ApusTensor
 
 /// One sequence of tokens on its way through a decoder: the cache, and how far it is filled.
 public final class TokenStream {
+    /// The decoder that the tokens run through.
     public let model: Decoder
+    /// Tokens whose keys and values are in the cache.
     public private(set) var ids: [Int32] = []
     let cache: KeyValueCache
     private let workspace: Workspace
@@ -13,7 +15,9 @@ public final class TokenStream {
     /// Tokens of a prompt that run together. Longer chunks gain little, and their activations leave the cache.
     public static let chunkSize = 512
 
+    /// An empty stream with a cache of its own.
     /// - Parameters:
+    ///   - model: the decoder that the tokens will run through.
     ///   - positions: tokens it has room for.
     ///   - cacheType: of keys and values: f32, f16 or bf16.
     /// - Throws: an `InputError` for another type, and when the system has no memory for the cache.
@@ -28,6 +32,7 @@ public final class TokenStream {
         self.workspace = workspace
     }
 
+    /// Tokens it has room for.
     public var capacity: Int { cache.capacity }
 
     /// Forgets all but the first `count` tokens.
@@ -53,7 +58,10 @@ public final class TokenStream {
     }
 
     /// Runs `new` and returns the logits `[V]` after the last of them. They stay valid until the next call.
-    /// - Parameter rest: tokens of the same prompt that come in later calls.
+    /// - Parameters:
+    ///   - new: at least one token.
+    ///   - rest: tokens of the same prompt that come in later calls.
+    /// - Throws: an `InputError` when they do not fit, or an id is outside the vocabulary.
     public func append(_ new: some Collection<Int32>, before rest: Int = 0) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
         var last: UnsafeMutableBufferPointer<Float>?
         try run(Array(new), before: rest, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }

@@ -4,6 +4,7 @@ import ApusTensor
 
 /// A decoder with its weights. It keeps no state of a conversation: that is in the caches handed to `forward`.
 public final class Decoder: Sendable {
+    /// Its shapes and kinds; `vocabularySize` is the number of logits.
     public let description: DecoderDescription
     package let backend: any Backend
     package let embedding: PackedMatrix

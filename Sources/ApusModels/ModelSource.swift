@@ -4,7 +4,9 @@ import ApusDescription
 
 /// A model as its files describe it, before any weight is read.
 public struct ModelSource: Sendable {
+    /// As it was given: a `.gguf` file or a folder.
     public let path: String
+    /// What the configuration or the metadata say of the decoder.
     public let description: DecoderDescription
     package let checkpoint: any Checkpoint
     let scheme: ParameterNames.Scheme

@@ -2,6 +2,7 @@ import CApusKernels
 
 /// The instruction sets that kernels exist for.
 public enum InstructionSet: String, CaseIterable, Sendable {
+    /// Plain C; x86-64 with AVX2, with AVX-512 and VNNI, and with bf16 products as well; AArch64.
     case scalar, avx2, avx512, avx512bf16, neon
 
     fileprivate var kernels: OpaquePointer? {
@@ -22,6 +23,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
 
 /// The processor: C kernels over a pool of threads. Calls run to their end before they return; one caller at a time.
 public final class CPUBackend: Backend, @unchecked Sendable {
+    /// Threads that share the work of a call, the caller's included, as asked for.
     public let threadCount: Int
     let kernels: OpaquePointer
     let pool: OpaquePointer
@@ -38,6 +40,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     deinit { apus_pool_destroy(pool) }
 
+    /// The instruction set whose kernels run, as `InstructionSet` spells it.
     public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
 
     package func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }

@@ -3,7 +3,9 @@ public struct Rows: Sendable {
     package let storage: Storage
     /// Of the first element, in elements.
     package let offset: Int
+    /// Rows.
     public let count: Int
+    /// Elements of a row.
     public let width: Int
     package let stride: Int
 
