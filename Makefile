@@ -2,7 +2,7 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build run test soak fuzz bench lint format clean
+.PHONY: build run test soak fuzz bench docs lint format clean
 
 build:
 	swift build $(FLAGS) --product apus
@@ -31,6 +31,10 @@ fuzz:
 bench: build
 	@test -n "$(LLAMA_CPP)" || { echo "make bench LLAMA_CPP=FOLDER: the folder of llama-bench and llama-quantize" >&2; exit 2; }
 	Benchmarks/llama-cpp.py --model "$$(scripts/fetch-model.sh "$(CACHE)/models")" --llama-cpp "$(LLAMA_CPP)"
+
+# Pages of every public symbol of the library, in .build/docs.
+docs: build
+	scripts/docs.sh
 
 SWIFT_SOURCES = Sources Tests Examples Package.swift
 lint:

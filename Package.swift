@@ -7,7 +7,7 @@ let package = Package(
         .executable(name: "apus", targets: ["apus"]),
         .library(
             name: "Apus",
-            targets: ["ApusInference", "ApusModels", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusBase"]),
+            targets: ["ApusInference", "ApusModels", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusDescription", "ApusBase"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -38,7 +38,7 @@ let package = Package(
             dependencies: ["ApusLayers", "ApusCheckpoints", "ApusDescription", "ApusTokenizers"]),
         .target(
             name: "ApusInference",
-            dependencies: ["ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusBase"]),
+            dependencies: ["ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusDescription", "ApusBase"]),
         .executableTarget(
             name: "apus",
             dependencies: [

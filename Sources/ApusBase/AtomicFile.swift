@@ -2,14 +2,14 @@ import Glibc
 
 /// A file that appears whole or not at all: written beside its place, synced, then renamed.
 /// Dropping it without `commit()` leaves what was there before.
-public final class AtomicFile {
-    public let path: String
-    public private(set) var byteCount = 0
+package final class AtomicFile {
+    package let path: String
+    package private(set) var byteCount = 0
     private let temporary: String
     private var descriptor: Int32
     private var buffer: [UInt8] = []
 
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         self.path = path
         temporary = "\(path).\(getpid()).partial"
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -25,13 +25,13 @@ public final class AtomicFile {
         unlink(temporary)
     }
 
-    public func write(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
         byteCount += bytes.count
         if buffer.count + bytes.count > 1 << 20 { try flush() }
         if bytes.count >= 1 << 20 { try writeOut(bytes) } else { buffer.append(contentsOf: bytes) }
     }
 
-    public func write(_ bytes: [UInt8]) throws(InputError) {
+    package func write(_ bytes: [UInt8]) throws(InputError) {
         var failure: InputError?
         bytes.withUnsafeBytes { (raw) in
             do throws(InputError) { try write(raw) } catch { failure = error }
@@ -40,13 +40,13 @@ public final class AtomicFile {
     }
 
     /// Writes zeros until the length is a multiple of `alignment`.
-    public func pad(to alignment: Int) throws(InputError) {
+    package func pad(to alignment: Int) throws(InputError) {
         let missing = (alignment - byteCount % alignment) % alignment
         try write([UInt8](repeating: 0, count: missing))
     }
 
     /// Syncs the file and puts it in its place.
-    public func commit() throws(InputError) {
+    package func commit() throws(InputError) {
         try flush()
         guard fsync(descriptor) == 0, close(descriptor) == 0 else { throw failed(errno) }
         descriptor = -1
@@ -89,7 +89,7 @@ public final class AtomicFile {
 }
 
 /// The folder a path lies in.
-public func parentFolder(_ path: String) -> String {
+package func parentFolder(_ path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }

@@ -2,21 +2,21 @@ import Glibc
 
 /// A new folder of files that appears whole or not at all: filled beside its place, then renamed.
 /// Dropping it without `commit()` removes what was written.
-public final class AtomicFolder {
-    public let path: String
+package final class AtomicFolder {
+    package let path: String
     /// Where files are to be written.
-    public let temporaryPath: String
+    package let temporaryPath: String
     private var isCommitted = false
 
     /// - Throws: an `InputError` when the path names something other than an empty folder, or nothing can be written there.
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
         temporaryPath = "\(path).\(getpid()).partial"
         if fileExists(path) {
             guard isFolder(path) else { throw InputError(path, "is a file, where a folder is to be written", remedy: "give another name") }
-            guard Self.names(in: path).isEmpty else { throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it") }
+            guard fileNames(inFolder: path).isEmpty else { throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it") }
         }
         guard mkdir(temporaryPath, 0o755) == 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions")
@@ -25,12 +25,12 @@ public final class AtomicFolder {
 
     deinit {
         guard !isCommitted else { return }
-        for name in Self.names(in: temporaryPath) { unlink(temporaryPath + "/" + name) }
+        for name in fileNames(inFolder: temporaryPath) { unlink(temporaryPath + "/" + name) }
         rmdir(temporaryPath)
     }
 
     /// Writes a file of text and returns its bytes.
-    public func write(_ name: String, _ text: String) throws(InputError) -> Int {
+    package func write(_ name: String, _ text: String) throws(InputError) -> Int {
         let file = try AtomicFile(path: temporaryPath + "/" + name)
         try file.write(Array(text.utf8))
         try file.commit()
@@ -38,21 +38,10 @@ public final class AtomicFolder {
     }
 
     /// Puts the folder in its place.
-    public func commit() throws(InputError) {
+    package func commit() throws(InputError) {
         guard rename(temporaryPath, path) == 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "give a new folder's name")
         }
         isCommitted = true
-    }
-
-    private static func names(in path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(cString: $0.assumingMemoryBound(to: CChar.self).baseAddress!) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
     }
 }

@@ -3,13 +3,13 @@ import Glibc
 /// A file read at given offsets, from several threads if need be.
 ///
 /// Reads copy instead of mapping: a file that shrinks while it is open is then an error and not a signal.
-public final class FileReader: Sendable {
-    public let path: String
+package final class FileReader: Sendable {
+    package let path: String
     /// Bytes in the file when it was opened.
-    public let byteCount: Int
+    package let byteCount: Int
     private let descriptor: Int32
 
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw InputError(path, "cannot be opened: \(systemMessage(errno))", remedy: "check the path and its permissions")
@@ -27,7 +27,7 @@ public final class FileReader: Sendable {
     deinit { close(descriptor) }
 
     /// Fills `buffer` with the bytes from `offset`. A range that is not in the file is an error.
-    public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
         guard let start = buffer.baseAddress, buffer.count > 0 else { return }
         var done = 0
         while done < buffer.count {
@@ -47,7 +47,7 @@ public final class FileReader: Sendable {
     }
 
     /// The bytes of a range.
-    public func bytes(at offset: Int, count: Int) throws(InputError) -> [UInt8] {
+    package func bytes(at offset: Int, count: Int) throws(InputError) -> [UInt8] {
         var failure: InputError?
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             do throws(InputError) {
@@ -62,7 +62,7 @@ public final class FileReader: Sendable {
     }
 
     /// The whole of a file, which may not be larger than `limit` bytes.
-    public static func contents(of path: String, limit: Int = 1 << 30) throws(InputError) -> [UInt8] {
+    package static func contents(of path: String, limit: Int = 1 << 30) throws(InputError) -> [UInt8] {
         let file = try FileReader(path: path)
         guard file.byteCount <= limit else {
             throw InputError(path, "has \(file.byteCount) bytes; at most \(limit) are read here")
@@ -72,13 +72,25 @@ public final class FileReader: Sendable {
 }
 
 /// The system's words for an error number.
-public func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
+package func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
 
 /// Whether a path names something.
-public func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
 /// Whether a path names a folder.
-public func isFolder(_ path: String) -> Bool {
+package func isFolder(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// What a folder holds, without `.` and `..` and in no order; nothing where the path names no folder that can be read.
+package func fileNames(inFolder path: String) -> [String] {
+    guard let folder = opendir(path) else { return [] }
+    defer { closedir(folder) }
+    var names: [String] = []
+    while let entry = readdir(folder) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(cString: $0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
 }

@@ -12,6 +12,7 @@ public struct InputError: Error, Equatable, CustomStringConvertible {
     /// What the user can do. Nil where nothing but "mend the input" could be said.
     public var remedy: String?
 
+    /// `InputError("config.json", at: "rope_theta", "must be a number", remedy: "…")`: the rule in words that follow a colon.
     public init(_ subject: String, at location: String? = nil, _ rule: String, remedy: String? = nil) {
         self.subject = subject
         self.location = location
@@ -19,6 +20,7 @@ public struct InputError: Error, Equatable, CustomStringConvertible {
         self.remedy = remedy
     }
 
+    /// One line: `subject, at location: rule; remedy`.
     public var description: String {
         var text = subject
         if let location { text += ", at \(location)" }

@@ -5,14 +5,14 @@ import Glibc
 ///     try reader.readObject { key, reader in … }
 ///
 /// visits the members without building a tree; each visit must read or skip exactly one value.
-public struct JSONReader {
+package struct JSONReader {
     let bytes: UnsafeRawBufferPointer
     let subject: String
     let depthLimit: Int
     private var depth = 0
-    public private(set) var position = 0
+    package private(set) var position = 0
 
-    public init(_ bytes: UnsafeRawBufferPointer, subject: String, depthLimit: Int = 128) {
+    package init(_ bytes: UnsafeRawBufferPointer, subject: String, depthLimit: Int = 128) {
         self.bytes = bytes
         self.subject = subject
         self.depthLimit = depthLimit
@@ -20,7 +20,7 @@ public struct JSONReader {
 
     // MARK: Values
 
-    public mutating func readValue() throws(InputError) -> JSON {
+    package mutating func readValue() throws(InputError) -> JSON {
         switch try peek() {
         case UInt8(ascii: "{"):
             var object = JSONObject()
@@ -38,7 +38,7 @@ public struct JSONReader {
         }
     }
 
-    public mutating func readObject(_ member: (String, inout JSONReader) throws(InputError) -> Void) throws(InputError) {
+    package mutating func readObject(_ member: (String, inout JSONReader) throws(InputError) -> Void) throws(InputError) {
         try enter(UInt8(ascii: "{"), "an object")
         var seen: Set<String> = []
         if try peek() == UInt8(ascii: "}") { position += 1; depth -= 1; return }
@@ -57,7 +57,7 @@ public struct JSONReader {
         }
     }
 
-    public mutating func readArray(_ element: (inout JSONReader) throws(InputError) -> Void) throws(InputError) {
+    package mutating func readArray(_ element: (inout JSONReader) throws(InputError) -> Void) throws(InputError) {
         try enter(UInt8(ascii: "["), "an array")
         if try peek() == UInt8(ascii: "]") { position += 1; depth -= 1; return }
         while true {
@@ -70,7 +70,7 @@ public struct JSONReader {
     }
 
     /// Passes over a value without keeping any of it. It may be as wrong as to have a key twice.
-    public mutating func skipValue() throws(InputError) {
+    package mutating func skipValue() throws(InputError) {
         switch try peek() {
         case UInt8(ascii: "["): try readArray { (reader) throws(InputError) in try reader.skipValue() }
         case UInt8(ascii: "{"): try skipObject()
@@ -94,14 +94,14 @@ public struct JSONReader {
     }
 
     /// Only white space may be left.
-    public mutating func finish() throws(InputError) {
+    package mutating func finish() throws(InputError) {
         skipSpace()
         guard position == bytes.count else { throw error("something follows the end of the JSON value") }
     }
 
     // MARK: Scalars
 
-    public mutating func readString() throws(InputError) -> String {
+    package mutating func readString() throws(InputError) -> String {
         guard try peek() == UInt8(ascii: "\"") else { throw error("a string must stand here") }
         position += 1
         let start = position
@@ -240,7 +240,7 @@ public struct JSONReader {
     }
 
     /// The first byte of the next token.
-    public mutating func peek() throws(InputError) -> UInt8 {
+    package mutating func peek() throws(InputError) -> UInt8 {
         skipSpace()
         guard position < bytes.count else { throw error("the JSON text ends too early") }
         return bytes[position]

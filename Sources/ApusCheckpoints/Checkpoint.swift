@@ -2,21 +2,21 @@ import ApusBase
 import ApusTensor
 
 /// One tensor of a checkpoint: its name, type, shape and place.
-public struct TensorEntry: Sendable, Equatable {
-    public let name: String
-    public let dtype: DType
+package struct TensorEntry: Sendable, Equatable {
+    package let name: String
+    package let dtype: DType
     /// Outermost dimension first, row-major: a linear weight is `[outputs, inputs]` (GGUF's `ne` reversed).
-    public let shape: [Int]
-    public let byteCount: Int
+    package let shape: [Int]
+    package let byteCount: Int
     /// The file that holds it (an index into the checkpoint's files) and the offset of its first byte there.
     let file: Int
     let offset: Int
 
-    public var elementCount: Int { shape.reduce(1, *) }
+    package var elementCount: Int { shape.reduce(1, *) }
 }
 
 /// A file, or several that belong together, of named tensors.
-public protocol Checkpoint: Sendable {
+package protocol Checkpoint: Sendable {
     /// What the user gave: a file or a folder.
     var path: String { get }
     /// In file order; names are unique.

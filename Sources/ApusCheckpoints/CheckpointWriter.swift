@@ -1,7 +1,7 @@
 import ApusBase
 
 /// Writes a checkpoint from front to back. Nothing is seen at its place before `finish()`; dropping the writer leaves what was there.
-public protocol CheckpointWriter: AnyObject {
+package protocol CheckpointWriter: AnyObject {
     /// The tensors in the order in which their bytes must come.
     var tensors: [TensorPlan] { get }
     /// Bytes of the files so far, headers included.

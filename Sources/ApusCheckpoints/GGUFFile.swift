@@ -5,18 +5,18 @@ import ApusTensor
 ///
 /// Opening checks everything that loading would: lengths, types, names, alignment, and that the tensors lie one after the other
 /// within the file. Spec: github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-public final class GGUFFile: Checkpoint {
-    public let version: UInt32
-    public let metadata: GGUFMetadata
-    public let entries: [TensorEntry]
+package final class GGUFFile: Checkpoint {
+    package let version: UInt32
+    package let metadata: GGUFMetadata
+    package let entries: [TensorEntry]
     /// Bytes to which tensors are aligned.
-    public let alignment: Int
+    package let alignment: Int
     private let file: FileReader
     private let byName: [String: Int]
 
-    public var path: String { file.path }
+    package var path: String { file.path }
 
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         file = try FileReader(path: path)
         var cursor = GGUFCursor(file)
         let magic = try cursor.read(UInt32.self, "the magic number")
@@ -40,11 +40,11 @@ public final class GGUFFile: Checkpoint {
         byName = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
     }
 
-    public func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
+    package func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
 
-    public func path(of entry: TensorEntry) -> String { path }
+    package func path(of entry: TensorEntry) -> String { path }
 
-    public func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
+    package func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
         precondition(byteOffset >= 0 && byteOffset + buffer.count <= entry.byteCount)
         try file.read(at: entry.offset + byteOffset, into: buffer)
     }

@@ -1,7 +1,7 @@
 import ApusBase
 
 /// A metadata value of a GGUF file. Arrays of numbers are widened; arrays of strings lie in one piece.
-public enum GGUFValue: Sendable {
+package enum GGUFValue: Sendable {
     case bool(Bool)
     case integer(Int)
     case unsigned(UInt64)  // only above Int.max
@@ -27,21 +27,21 @@ public enum GGUFValue: Sendable {
 }
 
 /// The key-value pairs of a GGUF file, in file order.
-public struct GGUFMetadata: Sendable {
+package struct GGUFMetadata: Sendable {
     let path: String
-    public private(set) var keys: [String] = []
+    package private(set) var keys: [String] = []
     private var values: [String: GGUFValue] = [:]
     private var types: [String: GGUFValueType] = [:]
 
     /// - Parameter path: the file, for errors.
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
     /// The type that a value, or an array's elements, have in the file.
-    public func elementType(_ key: String) -> GGUFValueType? { types[key] }
+    package func elementType(_ key: String) -> GGUFValueType? { types[key] }
 
     /// Sets a value, in its old place if the key is there already. Numbers take the given type, or `uint32`, `int32` in arrays, and
     /// `float32`.
-    public mutating func set(_ key: String, _ value: GGUFValue, as type: GGUFValueType? = nil) {
+    package mutating func set(_ key: String, _ value: GGUFValue, as type: GGUFValueType? = nil) {
         if values.updateValue(value, forKey: key) == nil { keys.append(key) }
         types[key] =
             switch value {
@@ -54,21 +54,21 @@ public struct GGUFMetadata: Sendable {
             }
     }
 
-    public subscript(key: String) -> GGUFValue? { values[key] }
+    package subscript(key: String) -> GGUFValue? { values[key] }
 
-    public func string(_ key: String) throws(InputError) -> String? {
+    package func string(_ key: String) throws(InputError) -> String? {
         guard let value = values[key] else { return nil }
         guard case .string(let text) = value else { throw wrong(key, value, "a string") }
         return text
     }
 
-    public func int(_ key: String) throws(InputError) -> Int? {
+    package func int(_ key: String) throws(InputError) -> Int? {
         guard let value = values[key] else { return nil }
         guard case .integer(let number) = value else { throw wrong(key, value, "an integer that fits 64 bits") }
         return number
     }
 
-    public func double(_ key: String) throws(InputError) -> Double? {
+    package func double(_ key: String) throws(InputError) -> Double? {
         switch values[key] {
         case nil: return nil
         case .number(let number)?: return number
@@ -77,25 +77,25 @@ public struct GGUFMetadata: Sendable {
         }
     }
 
-    public func bool(_ key: String) throws(InputError) -> Bool? {
+    package func bool(_ key: String) throws(InputError) -> Bool? {
         guard let value = values[key] else { return nil }
         guard case .bool(let flag) = value else { throw wrong(key, value, "a boolean") }
         return flag
     }
 
-    public func strings(_ key: String) throws(InputError) -> StringTable? {
+    package func strings(_ key: String) throws(InputError) -> StringTable? {
         guard let value = values[key] else { return nil }
         guard case .strings(let table) = value else { throw wrong(key, value, "an array of strings") }
         return table
     }
 
-    public func ints(_ key: String) throws(InputError) -> [Int]? {
+    package func ints(_ key: String) throws(InputError) -> [Int]? {
         guard let value = values[key] else { return nil }
         guard case .integers(let numbers) = value else { throw wrong(key, value, "an array of integers") }
         return numbers
     }
 
-    public func doubles(_ key: String) throws(InputError) -> [Double]? {
+    package func doubles(_ key: String) throws(InputError) -> [Double]? {
         switch values[key] {
         case nil: return nil
         case .numbers(let numbers)?: return numbers

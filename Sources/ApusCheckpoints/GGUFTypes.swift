@@ -1,7 +1,7 @@
 import ApusTensor
 
 /// The type of a metadata value, by its number in the file.
-public enum GGUFValueType: UInt32, Sendable {
+package enum GGUFValueType: UInt32, Sendable {
     case uint8, int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
 
     /// Bytes of a value, nil for strings and arrays.
@@ -18,7 +18,7 @@ public enum GGUFValueType: UInt32, Sendable {
 
 extension DType {
     /// The type's number in a GGUF file (ggml_type), nil where GGUF has none.
-    public var ggmlType: UInt32? {
+    package var ggmlType: UInt32? {
         switch self {
         case .f32: 0
         case .f16: 1

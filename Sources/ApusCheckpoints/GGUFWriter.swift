@@ -3,19 +3,19 @@ import ApusTensor
 
 /// Writes a GGUF file, version 3, little-endian, tensors aligned to 32 bytes.
 /// Spec: github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-public final class GGUFWriter: CheckpointWriter {
-    public let tensors: [TensorPlan]
+package final class GGUFWriter: CheckpointWriter {
+    package let tensors: [TensorPlan]
     private let file: AtomicFile
     private var cursor: TensorCursor
     private static let alignment = 32
 
-    public var byteCount: Int { file.byteCount }
+    package var byteCount: Int { file.byteCount }
 
     /// Writes the header. The key `general.alignment` is left out: the format's default holds.
     ///
     /// - Throws: an `InputError` when the file cannot be written, a metadata value does not fit its type, or a tensor has a type or
     ///   a number of dimensions that GGUF lacks.
-    public init(path: String, metadata: GGUFMetadata, tensors: [TensorPlan]) throws(InputError) {
+    package init(path: String, metadata: GGUFMetadata, tensors: [TensorPlan]) throws(InputError) {
         self.tensors = tensors
         cursor = TensorCursor(tensors)
         let keys = metadata.keys.filter { $0 != "general.alignment" }
@@ -43,13 +43,13 @@ public final class GGUFWriter: CheckpointWriter {
         try closeTensors()
     }
 
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
         cursor.take(bytes.count)
         try file.write(bytes)
         try closeTensors()
     }
 
-    public func finish() throws(InputError) {
+    package func finish() throws(InputError) {
         precondition(cursor.isAtEnd, "tensors are missing")
         try file.commit()
     }

@@ -3,14 +3,14 @@ import ApusTensor
 
 /// Tensors of a safetensors file, or of a folder with `model.safetensors` or a sharded index.
 /// Format: github.com/huggingface/safetensors (8-byte length, JSON header, data without holes).
-public final class SafetensorsCheckpoint: Checkpoint {
-    public let path: String
-    public let entries: [TensorEntry]
+package final class SafetensorsCheckpoint: Checkpoint {
+    package let path: String
+    package let entries: [TensorEntry]
     private let files: [FileReader]
     private let byName: [String: Int]
 
     /// - Parameter path: a `.safetensors` file, or a folder.
-    public init(path: String) throws(InputError) {
+    package init(path: String) throws(InputError) {
         self.path = path
         let shards = try Self.shards(of: path)
         var files: [FileReader] = []
@@ -32,11 +32,11 @@ public final class SafetensorsCheckpoint: Checkpoint {
         self.byName = byName
     }
 
-    public func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
+    package func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
 
-    public func path(of entry: TensorEntry) -> String { files[entry.file].path }
+    package func path(of entry: TensorEntry) -> String { files[entry.file].path }
 
-    public func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
+    package func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
         precondition(byteOffset >= 0 && byteOffset + buffer.count <= entry.byteCount)
         try files[entry.file].read(at: entry.offset + byteOffset, into: buffer)
     }

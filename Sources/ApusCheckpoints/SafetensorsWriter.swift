@@ -2,9 +2,9 @@ import ApusBase
 import ApusTensor
 
 /// Writes tensors of plain types as one safetensors file, or as a folder's shards with their index.
-public final class SafetensorsWriter: CheckpointWriter {
+package final class SafetensorsWriter: CheckpointWriter {
     /// Wider elements first, so that each lies at a multiple of its size.
-    public let tensors: [TensorPlan]
+    package let tensors: [TensorPlan]
     private let shards: [Shard]
     private let index: (path: String, text: String)?
     private let metadata: JSONObject
@@ -17,14 +17,14 @@ public final class SafetensorsWriter: CheckpointWriter {
         let tensors: Range<Int>
     }
 
-    public var byteCount: Int { files.reduce(index?.text.utf8.count ?? 0) { $0 + $1.byteCount } }
+    package var byteCount: Int { files.reduce(index?.text.utf8.count ?? 0) { $0 + $1.byteCount } }
 
     /// - Parameters:
     ///   - path: a `.safetensors` file; or a folder, for `model.safetensors` in it, and beyond a size for shards with an index.
     ///   - metadata: strings for `__metadata__`.
     ///   - shardByteCount: bytes of tensors in a shard at most; a tensor is never split.
     /// - Throws: an `InputError` when a tensor's type is none of the format's, or the file cannot be written.
-    public init(
+    package init(
         path: String, tensors: [TensorPlan], metadata: [(key: String, value: String)] = [], shardByteCount: Int = 5_000_000_000
     ) throws(InputError) {
         for tensor in tensors where SafetensorsHeader.name(of: tensor.dtype) == nil {
@@ -46,14 +46,14 @@ public final class SafetensorsWriter: CheckpointWriter {
         try openReachedShards()
     }
 
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
         cursor.take(bytes.count)
         try files[files.count - 1].write(bytes)
         closeTensors()
         try openReachedShards()
     }
 
-    public func finish() throws(InputError) {
+    package func finish() throws(InputError) {
         precondition(cursor.isAtEnd, "tensors are missing")
         for file in files { try file.commit() }
         guard let index else { return }

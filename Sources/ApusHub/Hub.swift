@@ -2,29 +2,29 @@ import ApusBase
 import Glibc
 
 /// Fetches repositories into the cache.
-public struct Hub: Sendable {
+package struct Hub: Sendable {
     /// How far a pull is.
-    public struct Progress: Sendable {
-        public var file: String
+    package struct Progress: Sendable {
+        package var file: String
         /// Bytes in place, those of earlier runs included.
-        public var byteCount: Int
-        public var totalByteCount: Int
+        package var byteCount: Int
+        package var totalByteCount: Int
     }
 
     /// What a pull made.
-    public struct Snapshot: Sendable {
-        public let path: String
-        public let commit: String
-        public let files: [String]
-        public let byteCount: Int
+    package struct Snapshot: Sendable {
+        package let path: String
+        package let commit: String
+        package let files: [String]
+        package let byteCount: Int
         /// Bytes that came over the network; 0 where all was in the cache.
-        public let fetchedByteCount: Int
+        package let fetchedByteCount: Int
     }
 
     private let configuration: HubConfiguration
     private let cache: HubCache
 
-    public init(_ configuration: HubConfiguration) {
+    package init(_ configuration: HubConfiguration) {
         self.configuration = configuration
         cache = HubCache(folder: configuration.cacheFolder)
     }
@@ -34,7 +34,7 @@ public struct Hub: Sendable {
     /// A file appears in the snapshot when it is whole and its checksum agrees; a partial one stays for the next run. The API and
     /// the layout are those of `huggingface_hub` (`GET /api/models/ID/revision/R`, `HEAD` and `GET /ID/resolve/COMMIT/FILE`).
     /// - Throws: `InputError`, or `CancellationError` if the task was cancelled.
-    public func pull(
+    package func pull(
         _ repository: RepositoryID, revision: String = "main", include: [String] = [], progress: @Sendable (Progress) -> Void = { _ in }
     ) async throws -> Snapshot {
         guard isInnerPath(revision) else { throw InputError("--revision", "\"\(revision)\" is no branch, tag or commit") }

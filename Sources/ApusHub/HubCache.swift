@@ -2,10 +2,10 @@ import ApusBase
 import Glibc
 
 /// A folder in the layout of `huggingface_hub`: `models--org--name/{blobs/ETAG, refs/REVISION, snapshots/COMMIT/FILE → ../../blobs/ETAG}`.
-public struct HubCache: Sendable {
-    public let folder: String
+package struct HubCache: Sendable {
+    package let folder: String
 
-    public init(folder: String) { self.folder = folder }
+    package init(folder: String) { self.folder = folder }
 
     func repositoryFolder(_ repository: RepositoryID) -> String { "\(folder)/\(repository.folderName)" }
 
@@ -16,7 +16,7 @@ public struct HubCache: Sendable {
     func lockPath(_ repository: RepositoryID, etag: String) -> String { "\(folder)/.locks/\(repository.folderName)/\(etag).lock" }
 
     /// The snapshot that a branch, tag or commit stands for, nil if it is not in the cache.
-    public func snapshot(_ repository: RepositoryID, revision: String) throws(InputError) -> String? {
+    package func snapshot(_ repository: RepositoryID, revision: String) throws(InputError) -> String? {
         guard isInnerPath(revision) else { throw InputError(revision, "is no revision") }
         let reference = "\(repositoryFolder(repository))/refs/\(revision)"
         var commit = revision
@@ -33,7 +33,7 @@ public struct HubCache: Sendable {
     ///
     /// A snapshot with a `config.json` stands for itself, one without for the only GGUF file in it.
     /// - Throws: `InputError` if the cache does not hold the model, or holds several GGUF files and none is named.
-    public func modelPath(_ text: String) throws(InputError) -> String? {
+    package func modelPath(_ text: String) throws(InputError) -> String? {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let named = parts[0].split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         guard let repository = RepositoryID(String(named[0])) else { return nil }

@@ -1,20 +1,20 @@
 import ApusBase
 
 /// Where repositories are fetched from and where they are kept.
-public struct HubConfiguration: Sendable {
+package struct HubConfiguration: Sendable {
     /// `https://host[:port][/path]` without a slash at its end.
-    public let endpoint: String
+    package let endpoint: String
     /// Sent to the endpoint's own origin (scheme, host and port), nowhere else.
-    public let token: String?
+    package let token: String?
     /// The folder that holds `models--org--name`, laid out as by `huggingface_hub`.
-    public let cacheFolder: String
+    package let cacheFolder: String
     /// Whether nothing may be fetched.
-    public let isOffline: Bool
+    package let isOffline: Bool
     /// How long to wait before each new attempt after a failure that may pass. An attempt that moved bytes starts the list anew.
-    public var retryDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
+    package var retryDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
 
     /// - Throws: `InputError` if the endpoint is no http or https address, or the token could not stand in a header.
-    public init(endpoint: String, token: String? = nil, cacheFolder: String, isOffline: Bool = false) throws(InputError) {
+    package init(endpoint: String, token: String? = nil, cacheFolder: String, isOffline: Bool = false) throws(InputError) {
         var endpoint = endpoint
         while endpoint.hasSuffix("/") { endpoint.removeLast() }
         guard let address = WebAddress(endpoint) else {

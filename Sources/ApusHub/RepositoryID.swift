@@ -1,12 +1,12 @@
 import ApusBase
 
 /// A model repository's name, `org/name`.
-public struct RepositoryID: Sendable, Hashable, CustomStringConvertible {
-    public let description: String
+package struct RepositoryID: Sendable, Hashable, CustomStringConvertible {
+    package let description: String
 
     /// Nil unless the text is two names of letters, digits, `-`, `_` and `.`, which start and end with none of `-` and `.`
     /// and hold neither `--` nor `..`, as `huggingface_hub` asks for.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, text.utf8.count <= 96 else { return nil }
         for part in parts {

@@ -9,7 +9,9 @@ import ApusTokenizers
 public struct BeamSearch: Sendable {
     /// As many as there are beams, the best first.
     public private(set) var choices: [Choice] = []
+    /// Time of the prompt, which runs once.
     public private(set) var promptSeconds = 0.0
+    /// Time of the search after it.
     public private(set) var decodeSeconds = 0.0
 
     /// A sequence that still grows, or the token that would make it grow.
@@ -19,9 +21,16 @@ public struct BeamSearch: Sendable {
         var logLikelihood: Double
     }
 
+    /// Runs the prompt and the whole search.
     /// - Parameters:
+    ///   - model: what gives the likelihoods.
+    ///   - tokenizer: turns answers into text, and knows the tokens that end them.
+    ///   - prompt: at least one token.
+    ///   - beams: at least 1.
     ///   - positions: room of each beam, the prompt included.
+    ///   - cacheType: of keys and values: f32, f16 or bf16.
     ///   - maxTokens: at least 1.
+    /// - Throws: an `InputError` for an empty prompt, one that does not fit, or fewer ways to go on than beams.
     public init(
         _ model: Decoder, tokenizer: Tokenizer, prompt: [Int32], beams: Int, positions: Int, cacheType: DType, maxTokens: Int
     ) throws(InputError) {

@@ -4,14 +4,14 @@ import ApusModels
 import ApusTensor
 
 /// Speeds of prefill and decoding at one batch size.
-public struct SpeedResult: Sendable {
-    public var batch: Int
-    public var promptTokensPerSecond: Double
-    public var tokensPerSecond: Double
+package struct SpeedResult: Sendable {
+    package var batch: Int
+    package var promptTokensPerSecond: Double
+    package var tokensPerSecond: Double
 
     /// Prefill: `promptTokens` each into empty caches, logits of the last position only. Decoding: `generateTokens` each, from
     /// caches that hold `depth` tokens. Medians over `repetitions`.
-    public static func measure(
+    package static func measure(
         _ model: Decoder, batch: Int, promptTokens: Int, generateTokens: Int, depth: Int, repetitions: Int, cacheType: DType
     ) throws(InputError) -> SpeedResult {
         let workspace = Workspace(model.backend)
@@ -54,7 +54,7 @@ public struct SpeedResult: Sendable {
 }
 
 extension Duration {
-    public var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }
 
 extension [Double] {

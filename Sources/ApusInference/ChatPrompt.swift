@@ -4,9 +4,12 @@ import ApusTokenizers
 
 /// Turns the messages of a conversation into the tokens that the model was trained on.
 public struct ChatPrompt: Sendable {
+    /// Turns messages into text.
     public let template: ChatTemplate
+    /// Turns that text into tokens; gives the template the texts of BOS and EOS.
     public let tokenizer: Tokenizer
 
+    /// Template and tokenizer of one model.
     public init(_ template: ChatTemplate, _ tokenizer: Tokenizer) {
         self.template = template
         self.tokenizer = tokenizer

@@ -5,6 +5,7 @@ import ApusTokenizers
 /// A conversation with a model. Keys and values of the turns before stay in the cache, and only what is new runs through the model;
 /// where the template rewrites what was said, or the messages change, the cache is taken back to the last token they share.
 public final class ChatSession {
+    /// The conversation, the system message first if there is one.
     public private(set) var messages: [ChatMessage] = []
 
     let stream: TokenStream
@@ -18,9 +19,14 @@ public final class ChatSession {
     /// the same text.
     private var spoken: (text: String, ids: [Int32])?
 
+    /// A conversation without messages.
     /// - Parameters:
     ///   - stream: empty; its capacity is the context of the conversation.
+    ///   - prompt: the model's own template and tokenizer.
+    ///   - sampling: how the tokens of all answers are chosen.
     ///   - maxTokens: of one answer; nil: to the end of the context.
+    ///   - stops: strings that end an answer and are left out of it.
+    /// - Throws: an `InputError` for a sampling parameter out of range or an empty stop string.
     public init(
         _ stream: TokenStream, prompt: ChatPrompt, sampling: SamplingParameters = .greedy, maxTokens: Int? = nil, stops: [String] = []
     ) throws(InputError) {
@@ -33,6 +39,7 @@ public final class ChatSession {
         self.stops = stops
     }
 
+    /// Tokens that the context has room for.
     public var capacity: Int { stream.capacity }
     /// Tokens in the cache.
     public var tokenCount: Int { stream.ids.count }
@@ -62,8 +69,10 @@ public final class ChatSession {
     // MARK: Answers
 
     /// Adds what the user says and answers it. On an error nothing is added.
-    /// - Parameter piece: receives the text bit by bit; false stops the answer, which stays in the conversation as far
-    ///   as it came; before its first word, the conversation stays as it was.
+    /// - Parameters:
+    ///   - text: the user's message.
+    ///   - piece: receives the answer bit by bit; false stops it, and it stays in the conversation as far as it came; before its
+    ///     first word, the conversation stays as it was.
     public func answer(_ text: String, piece: (String) -> Bool) throws(InputError) -> ChatTurn {
         try respond(to: messages + [ChatMessage(role: "user", content: .string(text))], piece)
     }

@@ -6,6 +6,7 @@ public struct ChatTurn: Sendable, Equatable {
     public var promptTokens: Int
     /// How many of them were still in the cache from the turns before.
     public var reusedTokens: Int
+    /// Tokens of the answer, without the one that means the end.
     public var generatedTokens: Int
     /// For the tokens that were not reused, the first of the answer included.
     public var promptSeconds: Double

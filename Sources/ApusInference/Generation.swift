@@ -6,8 +6,11 @@ import ApusTokenizers
 ///
 ///     while let piece = try generation.next() { print(piece, terminator: "") }
 public final class Generation {
+    /// Time in `next` up to the first token, that one included.
     public private(set) var promptSeconds = 0.0
+    /// Time in `next` for all other tokens.
     public private(set) var decodeSeconds = 0.0
+    /// Tokens of the prompt that this generation ran, without those that the stream held before.
     public let promptTokenCount: Int
     /// Tokens chosen so far.
     public var ids: [Int32] { continuation.ids }
@@ -20,9 +23,14 @@ public final class Generation {
     /// Tokens the stream has not seen: the prompt at first, then the last token chosen.
     private var pending: ArraySlice<Int32>
 
+    /// Nothing runs before the first call of `next`.
     /// - Parameters:
-    ///   - prompt: token ids after those that `stream` already holds.
+    ///   - stream: what the prompt and the answer are added to.
+    ///   - tokenizer: turns the answer into text, and knows the tokens that end it.
+    ///   - prompt: token ids after those that `stream` already holds; at least one.
+    ///   - sampling: how tokens are chosen.
     ///   - maxTokens: nil: to the end of the stream's room.
+    ///   - stops: strings that end the answer and are left out of it.
     ///   - sequence: which of several answers to the same prompt this is: each draws its own numbers.
     public init(
         _ stream: TokenStream, tokenizer: Tokenizer, prompt: [Int32], sampling: SamplingParameters = .greedy, maxTokens: Int? = nil,

@@ -6,13 +6,25 @@ import ApusTokenizers
 
 /// Several answers drawn for one prompt, which is run once; the answers then grow together.
 public struct SampledChoices: Sendable {
+    /// As many as were asked for, in the order of their sequences.
     public private(set) var choices: [Choice] = []
+    /// Time of the prompt and of the first token of each answer.
     public private(set) var promptSeconds = 0.0
+    /// Time of all other tokens.
     public private(set) var decodeSeconds = 0.0
 
+    /// Runs the prompt and all answers to their ends.
     /// - Parameters:
-    ///   - positions: room of each answer, its prompt included.
+    ///   - model: what gives the logits.
+    ///   - tokenizer: turns answers into text, and knows the tokens that end them.
+    ///   - prompt: at least one token.
     ///   - count: answer i draws the numbers of sequence i, so the first is what `Generation` gives.
+    ///   - positions: room of each answer, its prompt included.
+    ///   - cacheType: of keys and values: f32, f16 or bf16.
+    ///   - sampling: how tokens are chosen.
+    ///   - maxTokens: of each answer.
+    ///   - stops: strings that end an answer and are left out of it.
+    /// - Throws: an `InputError` for an empty prompt, one that does not fit, or a parameter out of range.
     public init(
         _ model: Decoder, tokenizer: Tokenizer, prompt: [Int32], count: Int, positions: Int, cacheType: DType, sampling: SamplingParameters,
         maxTokens: Int, stops: [String] = []

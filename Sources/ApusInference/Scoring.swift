@@ -35,10 +35,23 @@ public struct Score: Sendable {
 /// Perplexity as llama-perplexity computes it: chunks of `context` tokens, each from an empty cache and starting with the BOS
 /// token if the model has one; the second half of each chunk counts.
 public struct Perplexity: Sendable {
+    /// −Σ ln p(token | those before in its chunk), over the tokens that count.
     public private(set) var negativeLogLikelihood = 0.0
+    /// Tokens that count.
     public private(set) var tokens = 0
+    /// e to the mean of `negativeLogLikelihood` over `tokens`.
     public var value: Double { exp(negativeLogLikelihood / Double(max(tokens, 1))) }
 
+    /// Scores the whole chunks of `ids`; tokens after the last of them are left out.
+    /// - Parameters:
+    ///   - ids: the tokens of the text.
+    ///   - context: tokens of a chunk, at least 4.
+    ///   - bos: takes the place of each chunk's first token, unless nil.
+    ///   - model: what gives the likelihoods.
+    ///   - backend: the one that the model was loaded on.
+    ///   - cacheType: of keys and values: f32, f16 or bf16.
+    ///   - progress: receives the chunks done, the chunks in all, and the perplexity so far.
+    /// - Throws: an `InputError` when `context` is below 4 or `ids` do not fill one chunk, and as `TokenStream` does.
     public static func of(
         _ ids: [Int32], context: Int, bos: Int32?, model: Decoder, backend: CPUBackend, cacheType: DType,
         progress: (Int, Int, Double) -> Void = { _, _, _ in }

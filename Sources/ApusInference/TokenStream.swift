@@ -5,7 +5,9 @@ import ApusTensor
 
 /// One sequence of tokens on its way through a decoder: the cache, and how far it is filled.
 public final class TokenStream {
+    /// The decoder that the tokens run through.
     public let model: Decoder
+    /// Tokens whose keys and values are in the cache.
     public private(set) var ids: [Int32] = []
     let cache: KeyValueCache
     private let workspace: Workspace
@@ -13,13 +15,24 @@ public final class TokenStream {
     /// Tokens of a prompt that run together. Longer chunks gain little, and their activations leave the cache.
     public static let chunkSize = 512
 
-    /// - Parameter positions: tokens it has room for.
-    public init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace? = nil) throws(InputError) {
-        self.model = model
-        cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
-        self.workspace = workspace ?? Workspace(model.backend)
+    /// An empty stream with a cache of its own.
+    /// - Parameters:
+    ///   - model: the decoder that the tokens will run through.
+    ///   - positions: tokens it has room for.
+    ///   - cacheType: of keys and values: f32, f16 or bf16.
+    /// - Throws: an `InputError` for another type, and when the system has no memory for the cache.
+    public convenience init(_ model: Decoder, positions: Int, cacheType: DType) throws(InputError) {
+        try self.init(model, positions: positions, cacheType: cacheType, workspace: Workspace(model.backend))
     }
 
+    /// As above, with a workspace that streams which run together share.
+    package init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace) throws(InputError) {
+        self.model = model
+        cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
+        self.workspace = workspace
+    }
+
+    /// Tokens it has room for.
     public var capacity: Int { cache.capacity }
 
     /// Forgets all but the first `count` tokens.
@@ -45,7 +58,10 @@ public final class TokenStream {
     }
 
     /// Runs `new` and returns the logits `[V]` after the last of them. They stay valid until the next call.
-    /// - Parameter rest: tokens of the same prompt that come in later calls.
+    /// - Parameters:
+    ///   - new: at least one token.
+    ///   - rest: tokens of the same prompt that come in later calls.
+    /// - Throws: an `InputError` when they do not fit, or an id is outside the vocabulary.
     public func append(_ new: some Collection<Int32>, before rest: Int = 0) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
         var last: UnsafeMutableBufferPointer<Float>?
         try run(Array(new), before: rest, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }
@@ -53,7 +69,7 @@ public final class TokenStream {
     }
 
     /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`.
-    public func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
+    package func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
         try run(new, before: 0, logits: { $0..<$1 }, body)
     }
 
@@ -82,7 +98,7 @@ public final class TokenStream {
 
     /// Runs one token of each of several streams of the same model together; logits `[streams, V]`, valid until the workspace
     /// is used again.
-    public static func step(_ streams: [TokenStream], _ next: [Int32], workspace: Workspace) throws(InputError) -> Rows {
+    package static func step(_ streams: [TokenStream], _ next: [Int32], workspace: Workspace) throws(InputError) -> Rows {
         for stream in streams where stream.ids.count >= stream.capacity {
             throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
         }

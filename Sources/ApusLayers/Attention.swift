@@ -1,18 +1,18 @@
 import ApusTensor
 
 /// Grouped-query self-attention with rotary positions; head counts come from the widths of its projections.
-public final class Attention: Sendable {
-    public let query: Linear
-    public let key: Linear
-    public let value: Linear
-    public let output: Linear
-    public let queryNorm: RMSNorm?
-    public let keyNorm: RMSNorm?
-    public let headSize: Int
-    public let window: Int?
-    public let interleavedRotary: Bool
+package final class Attention: Sendable {
+    package let query: Linear
+    package let key: Linear
+    package let value: Linear
+    package let output: Linear
+    package let queryNorm: RMSNorm?
+    package let keyNorm: RMSNorm?
+    package let headSize: Int
+    package let window: Int?
+    package let interleavedRotary: Bool
 
-    public init(
+    package init(
         query: Linear, key: Linear, value: Linear, output: Linear, queryNorm: RMSNorm?, keyNorm: RMSNorm?, headSize: Int, window: Int?,
         interleavedRotary: Bool
     ) {
@@ -27,14 +27,14 @@ public final class Attention: Sendable {
         self.interleavedRotary = interleavedRotary
     }
 
-    public func shape(cacheType: DType) -> AttentionShape {
+    package func shape(cacheType: DType) -> AttentionShape {
         AttentionShape(
             heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
             window: window, cacheType: cacheType)
     }
 
     /// residual += output(attend(x)); x is the normed residual.
-    public func callAsFunction(_ x: Rows, residual: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
+    package func callAsFunction(_ x: Rows, residual: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let backend = context.backend
         let shape = shape(cacheType: cacheType)
         let queryWidth = query.outputs, kvWidth = key.outputs

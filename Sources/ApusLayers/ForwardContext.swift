@@ -1,24 +1,24 @@
 import ApusTensor
 
 /// The keys and values of one sequence, layer by layer.
-public protocol KeyValueStore: AnyObject {
+package protocol KeyValueStore: AnyObject {
     func layer(_ index: Int) -> LayerCache
 }
 
 /// All that a forward pass needs besides the weights: which rows belong to which sequence, where their keys and values lie, and
 /// the turned positions. It is made for each pass and handed down; modules keep no state.
-public struct ForwardContext {
-    public let backend: any Backend
+package struct ForwardContext {
+    package let backend: any Backend
     /// Rows of the batch, a segment a sequence.
-    public let segments: [Segment]
+    package let segments: [Segment]
     /// One a segment.
-    public let stores: [any KeyValueStore]
+    package let stores: [any KeyValueStore]
     /// `[M, pairs]`
-    public let cosines: Rows
-    public let sines: Rows
-    public let workspace: Workspace
+    package let cosines: Rows
+    package let sines: Rows
+    package let workspace: Workspace
 
-    public init(
+    package init(
         backend: any Backend, segments: [Segment], stores: [any KeyValueStore], cosines: Rows, sines: Rows, workspace: Workspace
     ) {
         self.backend = backend
@@ -29,5 +29,5 @@ public struct ForwardContext {
         self.workspace = workspace
     }
 
-    public func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }
+    package func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }
 }

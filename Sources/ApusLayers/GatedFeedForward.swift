@@ -1,13 +1,13 @@
 import ApusTensor
 
 /// down(activation(gate x) · up x) (Shazeer 2020).
-public final class GatedFeedForward: Sendable {
-    public let gate: Linear
-    public let up: Linear
-    public let down: Linear
-    public let activation: Activation
+package final class GatedFeedForward: Sendable {
+    package let gate: Linear
+    package let up: Linear
+    package let down: Linear
+    package let activation: Activation
 
-    public init(gate: Linear, up: Linear, down: Linear, activation: Activation) {
+    package init(gate: Linear, up: Linear, down: Linear, activation: Activation) {
         self.gate = gate
         self.up = up
         self.down = down
@@ -15,7 +15,7 @@ public final class GatedFeedForward: Sendable {
     }
 
     /// residual += down(…); x is the normed residual.
-    public func callAsFunction(_ x: Rows, residual: Rows, _ context: ForwardContext) {
+    package func callAsFunction(_ x: Rows, residual: Rows, _ context: ForwardContext) {
         let width = gate.outputs
         let both = context.workspace.rows(.gateUp, count: x.count, width: 2 * width)
         let gates = both.columns(0..<width), ups = both.columns(width..<2 * width)

@@ -3,20 +3,20 @@ import ApusTensor
 import Glibc
 
 /// Cosines and sines of rotary positions, computed in double precision.
-public final class RotaryTable: Sendable {
-    public let description: RotaryDescription
+package final class RotaryTable: Sendable {
+    package let description: RotaryDescription
     /// Pairs of elements that turn.
-    public let pairCount: Int
+    package let pairCount: Int
     private let frequencies: [Double]
 
-    public init(_ description: RotaryDescription) {
+    package init(_ description: RotaryDescription) {
         self.description = description
         pairCount = description.dimensions / 2
         frequencies = RotaryTable.frequencies(description, base: description.base)
     }
 
     /// Fills cosines and sines `[positions, pairs]`. `sequenceLength` matters to dynamic NTK alone.
-    public func fill(positions: some Sequence<Int>, sequenceLength: Int, cosines: Rows, sines: Rows) {
+    package func fill(positions: some Sequence<Int>, sequenceLength: Int, cosines: Rows, sines: Rows) {
         let frequencies = self.frequencies(sequenceLength: sequenceLength)
         let factor = attentionFactor
         for (row, position) in positions.enumerated() {
@@ -31,7 +31,7 @@ public final class RotaryTable: Sendable {
     }
 
     /// What each frequency is divided by to stretch the context: `dimensions / 2` numbers.
-    public static func divisors(of description: RotaryDescription) -> [Float] {
+    package static func divisors(of description: RotaryDescription) -> [Float] {
         var plain = description
         plain.scaling = .none
         return zip(frequencies(plain, base: plain.base), frequencies(description, base: description.base)).map { Float($0 / $1) }

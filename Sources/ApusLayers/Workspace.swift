@@ -1,16 +1,16 @@
 import ApusTensor
 
 /// Buffers of intermediate results, kept from pass to pass and grown when a pass has more rows.
-public final class Workspace {
-    public enum Slot: Int, CaseIterable { case hidden, normed, projected, attended, gateUp, cosines, sines, logits, lastRows }
+package final class Workspace {
+    package enum Slot: Int, CaseIterable { case hidden, normed, projected, attended, gateUp, cosines, sines, logits, lastRows }
 
     private let backend: any Backend
     private var storages: [Storage?] = Array(repeating: nil, count: Slot.allCases.count)
 
-    public init(_ backend: any Backend) { self.backend = backend }
+    package init(_ backend: any Backend) { self.backend = backend }
 
     /// Rows of a slot; what they hold is left from the last use.
-    public func rows(_ slot: Slot, count: Int, width: Int) -> Rows {
+    package func rows(_ slot: Slot, count: Int, width: Int) -> Rows {
         let byteCount = count * width * 4
         if storages[slot.rawValue].map({ $0.byteCount < byteCount }) ?? true {
             guard let storage = backend.allocate(byteCount: byteCount) else {

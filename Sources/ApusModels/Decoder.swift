@@ -4,13 +4,14 @@ import ApusTensor
 
 /// A decoder with its weights. It keeps no state of a conversation: that is in the caches handed to `forward`.
 public final class Decoder: Sendable {
+    /// Its shapes and kinds; `vocabularySize` is the number of logits.
     public let description: DecoderDescription
-    public let backend: any Backend
-    public let embedding: PackedMatrix
-    public let blocks: [DecoderBlock]
-    public let norm: RMSNorm
-    public let head: Linear
-    public let rotary: RotaryTable
+    package let backend: any Backend
+    package let embedding: PackedMatrix
+    package let blocks: [DecoderBlock]
+    package let norm: RMSNorm
+    package let head: Linear
+    package let rotary: RotaryTable
 
     init(
         description: DecoderDescription, backend: any Backend, embedding: PackedMatrix, blocks: [DecoderBlock], norm: RMSNorm, head: Linear
@@ -27,17 +28,17 @@ public final class Decoder: Sendable {
     }
 
     /// New tokens of one sequence.
-    public struct Input {
-        public var ids: [Int32]
+    package struct Input {
+        package var ids: [Int32]
         /// Of the first of them.
-        public var position: Int
-        public var cache: KeyValueCache
+        package var position: Int
+        package var cache: KeyValueCache
         /// Positions of the whole prompt these tokens belong to: it sets the base of dynamic NTK.
-        public var sequenceLength: Int
+        package var sequenceLength: Int
         /// Which tokens logits are wanted of.
-        public var logits: Range<Int>
+        package var logits: Range<Int>
 
-        public init(ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, logits: Range<Int>) {
+        package init(ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, logits: Range<Int>) {
             self.ids = ids
             self.position = position
             self.cache = cache
@@ -48,7 +49,7 @@ public final class Decoder: Sendable {
 
     /// Runs the new tokens of one or more sequences, appends their keys and values to the caches, and returns the logits
     /// `[wanted, V]` in the order of the inputs. They stay valid until the workspace is used again.
-    public func forward(_ inputs: [Input], workspace: Workspace) -> Rows {
+    package func forward(_ inputs: [Input], workspace: Workspace) -> Rows {
         let ids = inputs.flatMap(\.ids)
         let cosines = workspace.rows(.cosines, count: ids.count, width: rotary.pairCount)
         let sines = workspace.rows(.sines, count: ids.count, width: rotary.pairCount)

@@ -2,11 +2,11 @@ import ApusLayers
 import ApusTensor
 
 /// One pre-norm block: attention, then the feed-forward network, each added to the residual.
-public final class DecoderBlock: Sendable {
-    public let attentionNorm: RMSNorm
-    public let attention: Attention
-    public let feedForwardNorm: RMSNorm
-    public let feedForward: GatedFeedForward
+package final class DecoderBlock: Sendable {
+    package let attentionNorm: RMSNorm
+    package let attention: Attention
+    package let feedForwardNorm: RMSNorm
+    package let feedForward: GatedFeedForward
 
     init(attentionNorm: RMSNorm, attention: Attention, feedForwardNorm: RMSNorm, feedForward: GatedFeedForward) {
         self.attentionNorm = attentionNorm

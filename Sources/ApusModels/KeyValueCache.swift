@@ -3,13 +3,13 @@ import ApusLayers
 import ApusTensor
 
 /// The keys and values of one sequence in one piece a layer; pages of memory are taken as positions fill.
-public final class KeyValueCache: KeyValueStore {
+package final class KeyValueCache: KeyValueStore {
     /// Positions it has room for.
-    public let capacity: Int
-    public let dtype: DType
+    package let capacity: Int
+    package let dtype: DType
     private let layers: [LayerCache]
 
-    public init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
+    package init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
         guard [.f32, .f16, .bf16].contains(dtype) else {
             throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32, f16 or bf16")
         }
@@ -25,7 +25,7 @@ public final class KeyValueCache: KeyValueStore {
         self.layers = layers
     }
 
-    public func layer(_ index: Int) -> LayerCache { layers[index] }
+    package func layer(_ index: Int) -> LayerCache { layers[index] }
 }
 
 extension Decoder {

@@ -4,16 +4,18 @@ import ApusDescription
 
 /// A model as its files describe it, before any weight is read.
 public struct ModelSource: Sendable {
+    /// As it was given: a `.gguf` file or a folder.
     public let path: String
+    /// What the configuration or the metadata say of the decoder.
     public let description: DecoderDescription
-    public let checkpoint: any Checkpoint
+    package let checkpoint: any Checkpoint
     let scheme: ParameterNames.Scheme
     /// Query and key rows of a head lie interleaved in the file (GGUF's llama), not half-split as here.
     let interleavedHeads: Bool
     /// What was in the files and changes nothing, for a line on standard error each.
     public let notes: [String]
     /// The file's metadata when it is a GGUF file.
-    public let gguf: GGUFMetadata?
+    package let gguf: GGUFMetadata?
 
     /// A `.gguf` file, or a folder in Hugging Face layout.
     public init(path: String) throws(InputError) {

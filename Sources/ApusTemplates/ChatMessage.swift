@@ -9,6 +9,7 @@ public struct ChatMessage: Sendable, Equatable {
     /// Further members in their order, for example `tool_calls`, `tool_call_id`, `name` or `reasoning_content`.
     public var fields: TemplateObject
 
+    /// A message from its parts; `content` may be a literal: `ChatMessage(role: "user", content: "Hello")`.
     public init(role: String, content: TemplateValue, fields: TemplateObject = TemplateObject()) {
         self.role = role
         self.content = content

@@ -21,11 +21,13 @@ public struct ChatTemplate: Sendable {
     /// The text of a conversation.
     ///
     /// - Parameters:
+    ///   - messages: the conversation, the oldest message first.
     ///   - tools: functions that the model may call, as JSON schemas; nil for none.
     ///   - addGenerationPrompt: whether to end with what begins the assistant's answer.
     ///   - bosToken: the text of the model's begin-of-sequence token; templates that write it expect no second one later.
     ///   - eosToken: the text of the model's end-of-sequence token.
     ///   - extra: further variables, for example `enable_thinking`; they replace those of the same name.
+    ///   - limits: what the rendering may use.
     ///   - now: what `strftime_now` tells.
     /// - Throws: `InputError` with the line, also for what the template itself refuses by `raise_exception`.
     public func render(

@@ -2,15 +2,20 @@ import Glibc
 
 /// A date and time of day at some place, as `strftime_now` prints it.
 public struct CivilTime: Sendable, Equatable {
+    /// Of the Gregorian calendar.
     public var year: Int
     /// 1…12.
     public var month: Int
     /// 1…31.
     public var day: Int
+    /// 0…23.
     public var hour: Int
+    /// 0…59.
     public var minute: Int
+    /// 0…60, a leap second included.
     public var second: Int
 
+    /// Nothing is checked here: `strftime_now` refuses what is out of range.
     public init(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
         self.year = year
         self.month = month

@@ -11,6 +11,7 @@ public struct TemplateLimits: Sendable, Equatable {
     /// Elements of one `range`.
     public var rangeCount: Int
 
+    /// Limits that the templates of known models stay far below.
     public init(
         steps: Int = 1_000_000, outputBytes: Int = 16 << 20, workBytes: Int = 256 << 20, macroDepth: Int = 64,
         rangeCount: Int = 100_000

@@ -1,12 +1,12 @@
 /// One product of a shared input: out = input · matrixᵀ (+ bias), or added to what `out` holds.
-public struct Product {
-    public var matrix: PackedMatrix
+package struct Product {
+    package var matrix: PackedMatrix
     /// f32, `[matrix.rows]`.
-    public var bias: Storage?
-    public var out: Rows
-    public var adds: Bool
+    package var bias: Storage?
+    package var out: Rows
+    package var adds: Bool
 
-    public init(_ matrix: PackedMatrix, bias: Storage? = nil, out: Rows, adds: Bool = false) {
+    package init(_ matrix: PackedMatrix, bias: Storage? = nil, out: Rows, adds: Bool = false) {
         self.matrix = matrix
         self.bias = bias
         self.out = out
@@ -14,16 +14,16 @@ public struct Product {
     }
 }
 
-public enum Activation: String, Sendable { case silu, geluTanh }
+package enum Activation: String, Sendable { case silu, geluTanh }
 
 /// The keys and values of one layer of one sequence, in the backend's own layout.
-public struct LayerCache: Sendable {
-    public let keys: Storage
-    public let values: Storage
+package struct LayerCache: Sendable {
+    package let keys: Storage
+    package let values: Storage
     /// Positions it has room for, a multiple of 64.
-    public let capacity: Int
+    package let capacity: Int
 
-    public init(keys: Storage, values: Storage, capacity: Int) {
+    package init(keys: Storage, values: Storage, capacity: Int) {
         self.keys = keys
         self.values = values
         self.capacity = capacity
@@ -31,29 +31,29 @@ public struct LayerCache: Sendable {
 }
 
 /// New tokens of one sequence: rows `rows` of the batch, at positions from `position` on.
-public struct Segment: Sendable {
-    public var rows: Range<Int>
-    public var position: Int
+package struct Segment: Sendable {
+    package var rows: Range<Int>
+    package var position: Int
 
-    public init(rows: Range<Int>, position: Int) {
+    package init(rows: Range<Int>, position: Int) {
         self.rows = rows
         self.position = position
     }
 }
 
 /// The shape of an attention layer.
-public struct AttentionShape: Sendable, Equatable {
-    public var heads: Int
-    public var kvHeads: Int
-    public var headSize: Int
+package struct AttentionShape: Sendable, Equatable {
+    package var heads: Int
+    package var kvHeads: Int
+    package var headSize: Int
     /// Factor of the scores, 1/√D as a rule.
-    public var scale: Float
+    package var scale: Float
     /// Positions a query may see, its own included; nil: all before it.
-    public var window: Int?
+    package var window: Int?
     /// Element type of the cache: f32, f16 or bf16.
-    public var cacheType: DType
+    package var cacheType: DType
 
-    public init(heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, cacheType: DType) {
+    package init(heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, cacheType: DType) {
         self.heads = heads
         self.kvHeads = kvHeads
         self.headSize = headSize
@@ -65,7 +65,7 @@ public struct AttentionShape: Sendable, Equatable {
 
 /// The operations that a decoder needs of a device. Calls are queued in order and may return before they are done; results are
 /// read after `synchronize()`. Activations are f32.
-public protocol Backend: AnyObject, Sendable {
+package protocol Backend: AnyObject, Sendable {
     /// Whether it multiplies bf16 as such, at a higher rate than f32.
     var multipliesBF16: Bool { get }
 

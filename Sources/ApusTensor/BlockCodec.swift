@@ -5,16 +5,16 @@ import CApusKernels
 /// Decoding gives, bit for bit, the values that ggml's formulas define; a block whose f16 scale is infinite or NaN gives
 /// what the arithmetic gives. Encoding to `q4_0` … `q8_0` gives the blocks of ggml's reference quantiser; the K types are
 /// searched for the least squared error. Nothing is allocated; a call runs on the caller's thread.
-public enum BlockCodec {
+package enum BlockCodec {
     /// Why values could not be encoded.
-    public enum EncodingError: Error, Equatable {
+    package enum EncodingError: Error, Equatable {
         /// A value is NaN or infinite, or so great that a block's f16 scale overflows.
         case outOfRange
     }
 
     /// Whether elements of `dtype` can be decoded to and encoded from f32: all types but the integers.
     @inlinable
-    public static func supports(_ dtype: DType) -> Bool {
+    package static func supports(_ dtype: DType) -> Bool {
         switch dtype {
         case .i32, .i64, .u8: false
         default: true
@@ -25,7 +25,7 @@ public enum BlockCodec {
     ///
     /// - Precondition: `supports(dtype)`; `destination.count` fills whole blocks; `source` holds exactly their bytes,
     ///   aligned for its numbers when `dtype` is a plain type (blocks need no alignment).
-    public static func dequantize(
+    package static func dequantize(
         _ dtype: DType, _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<Float>
     ) {
         precondition(dtype.byteCount(elements: destination.count) == source.count, "source and destination differ in size")
@@ -39,7 +39,7 @@ public enum BlockCodec {
     /// Values too small for a block's f16 scale become zero.
     ///
     /// - Precondition: as `dequantize`, with the buffers' roles exchanged.
-    public static func quantize(
+    package static func quantize(
         _ dtype: DType, _ source: UnsafeBufferPointer<Float>, into destination: UnsafeMutableRawBufferPointer
     ) throws(EncodingError) {
         precondition(dtype.byteCount(elements: source.count) == destination.count, "source and destination differ in size")

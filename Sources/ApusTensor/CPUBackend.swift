@@ -2,6 +2,7 @@ import CApusKernels
 
 /// The instruction sets that kernels exist for.
 public enum InstructionSet: String, CaseIterable, Sendable {
+    /// Plain C; x86-64 with AVX2, with AVX-512 and VNNI, and with bf16 products as well; AArch64.
     case scalar, avx2, avx512, avx512bf16, neon
 
     fileprivate var kernels: OpaquePointer? {
@@ -22,6 +23,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
 
 /// The processor: C kernels over a pool of threads. Calls run to their end before they return; one caller at a time.
 public final class CPUBackend: Backend, @unchecked Sendable {
+    /// Threads that share the work of a call, the caller's included, as asked for.
     public let threadCount: Int
     let kernels: OpaquePointer
     let pool: OpaquePointer
@@ -38,15 +40,16 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     deinit { apus_pool_destroy(pool) }
 
+    /// The instruction set whose kernels run, as `InstructionSet` spells it.
     public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
 
-    public var multipliesBF16: Bool { apus_kernels_multiply_bf16(kernels) }
+    package var multipliesBF16: Bool { apus_kernels_multiply_bf16(kernels) }
 
-    public func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
-    public func synchronize() {}
+    package func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
+    package func synchronize() {}
 
     /// Runs `body` for 0 ..< tasks on the threads; its second argument is the thread's number.
-    public func parallel(_ tasks: Int, _ body: (Int, Int) -> Void) {
+    package func parallel(_ tasks: Int, _ body: (Int, Int) -> Void) {
         withoutActuallyEscaping(body) { body in
             var box = TaskBox(body: body)
             withUnsafeMutablePointer(to: &box) { box in
@@ -62,13 +65,13 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     private struct TaskBox { let body: (Int, Int) -> Void }
 
     /// Scratch memory of a thread inside `parallel`.
-    public func scratch(thread: Int, byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    package func scratch(thread: Int, byteCount: Int) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(start: apus_pool_scratch(pool, Int32(thread), byteCount), count: byteCount)
     }
 
     // MARK: Operations
 
-    public func linear(_ input: Rows, _ products: [Product]) {
+    package func linear(_ input: Rows, _ products: [Product]) {
         withUnsafeTemporaryAllocation(of: apus_matrix.self, capacity: products.count) { matrices in
             withUnsafeTemporaryAllocation(of: apus_product.self, capacity: products.count) { list in
                 for (i, product) in products.enumerated() {
@@ -86,18 +89,18 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         }
     }
 
-    public func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows) {
+    package func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows) {
         precondition(ids.count == out.count && out.width == matrix.columns)
         for (i, id) in ids.enumerated() { matrix.unpack(row: Int(id), into: out[i].baseAddress!) }
     }
 
-    public func rmsNorm(_ input: Rows, weight: Storage, epsilon: Float, into out: Rows) {
+    package func rmsNorm(_ input: Rows, weight: Storage, epsilon: Float, into out: Rows) {
         precondition(weight.byteCount >= input.width * 4 && out.width == input.width && out.count == input.count)
         apus_rms_norm(
             kernels, pool, input.start, input.stride, weight.floats, epsilon, Int64(input.count), Int64(input.width), out.start, out.stride)
     }
 
-    public func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float) {
+    package func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float) {
         let size = x.width / heads
         for head in 0..<heads {
             let part = x.columns(head * size..<(head + 1) * size)
@@ -105,7 +108,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         }
     }
 
-    public func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows) {
+    package func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows) {
         precondition(gate.width == up.width && gate.width == out.width && gate.count == out.count && up.count == out.count)
         let kind = activation == .silu ? APUS_SILU : APUS_GELU_TANH
         apus_gated(
@@ -113,14 +116,14 @@ public final class CPUBackend: Backend, @unchecked Sendable {
             out.start, out.stride)
     }
 
-    public func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool) {
+    package func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool) {
         precondition(x.width / heads >= cosines.width * 2 && cosines.count == x.count && cosines.stride == cosines.width)
         apus_rotary(
             kernels, pool, x.start, x.stride, cosines.start, sines.start, Int64(x.count), Int32(heads), Int32(x.width / heads),
             Int32(cosines.width), interleaved)
     }
 
-    public func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache? {
+    package func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache? {
         let capacity = (positions + 63) / 64 * 64
         func bytes(_ values: Bool) -> Int {
             apus_kv_bytes(shape.cacheType.kernelNumber, Int32(shape.kvHeads), Int32(shape.headSize), Int64(capacity), values)
@@ -129,7 +132,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         return LayerCache(keys: keys, values: values, capacity: capacity)
     }
 
-    public func copyCache(_ shape: AttentionShape, from source: LayerCache, to target: LayerCache, positions: Range<Int>) {
+    package func copyCache(_ shape: AttentionShape, from source: LayerCache, to target: LayerCache, positions: Range<Int>) {
         precondition(source.capacity == target.capacity && positions.upperBound <= source.capacity)
         // Keys lie as panels of 16 positions; rows of values are whole too then.
         let first = positions.lowerBound / 16 * 16, end = (positions.upperBound + 15) / 16 * 16
@@ -143,7 +146,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         }
     }
 
-    public func attend(
+    package func attend(
         _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows
     ) {
         withUnsafeTemporaryAllocation(of: apus_segment.self, capacity: segments.count) { list in
@@ -173,10 +176,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
 
     /// log Σ exp of a row.
-    public func logSumExp(_ row: UnsafeMutableBufferPointer<Float>) -> Float {
+    package func logSumExp(_ row: UnsafeMutableBufferPointer<Float>) -> Float {
         apus_log_sum_exp(kernels, row.baseAddress!, Int64(row.count))
     }
 
     /// The index of a row's greatest element; the first when several are equal.
-    public func argmax(_ row: UnsafeMutableBufferPointer<Float>) -> Int { Int(apus_argmax(kernels, row.baseAddress!, Int64(row.count))) }
+    package func argmax(_ row: UnsafeMutableBufferPointer<Float>) -> Int { Int(apus_argmax(kernels, row.baseAddress!, Int64(row.count))) }
 }

@@ -3,8 +3,11 @@
 /// A block type stores `blockSize` consecutive elements of one row in `blockByteCount` bytes;
 /// a plain type is a block of one. Layouts: ggml's `ggml-common.h`, see `CApusKernels/blocks.h`.
 public enum DType: String, CaseIterable, Sendable, Hashable {
+    /// Plain numbers. Weights are f32, bf16 or f16; the integers only occur in files.
     case f32, bf16, f16, i32, i64, u8
+    /// Blocks of 32: levels of 4, 5 or 8 bits with a scale, the `_1` types with a minimum as well.
     case q4_0, q4_1, q5_0, q5_1, q8_0
+    /// Blocks of 256 in parts of 16 or 32, whose scales are quantised themselves (K-quants).
     case q2_k, q3_k, q4_k, q5_k, q6_k
 
     /// Elements in one block.
@@ -36,6 +39,7 @@ public enum DType: String, CaseIterable, Sendable, Hashable {
         }
     }
 
+    /// Whether it is one of the block types.
     public var isQuantized: Bool { blockSize > 1 }
 
     /// Bytes of `count` elements, or nil when they do not fill whole blocks or the product overflows.

@@ -6,18 +6,18 @@ extension DType {
 }
 
 /// A weight matrix `[rows, columns]` = `[outputs, inputs]`, packed for the kernels: 16 rows interleaved (`panels.h`).
-public final class PackedMatrix: Sendable {
-    public let dtype: DType
-    public let rows: Int
-    public let columns: Int
+package final class PackedMatrix: Sendable {
+    package let dtype: DType
+    package let rows: Int
+    package let columns: Int
     let storage: Storage
     let kernelType: Int32
     let panelByteCount: Int
 
-    public static let rowsAPanel = Int(APUS_PANEL)
+    package static let rowsAPanel = Int(APUS_PANEL)
 
     /// Bytes of storage, or nil when the type cannot be packed or the columns do not fill whole blocks.
-    public static func byteCount(_ dtype: DType, rows: Int, columns: Int) -> Int? {
+    package static func byteCount(_ dtype: DType, rows: Int, columns: Int) -> Int? {
         let panel = apus_panel_bytes(dtype.kernelNumber, Int64(columns))
         guard panel > 0, rows > 0 else { return nil }
         let (bytes, overflow) = ((rows - 1) / rowsAPanel + 1).multipliedReportingOverflow(by: panel)
@@ -25,7 +25,7 @@ public final class PackedMatrix: Sendable {
     }
 
     /// `storage` holds the panels, or will after `pack` has been called for each.
-    public init(_ dtype: DType, rows: Int, columns: Int, storage: Storage) {
+    package init(_ dtype: DType, rows: Int, columns: Int, storage: Storage) {
         precondition(storage.byteCount >= PackedMatrix.byteCount(dtype, rows: rows, columns: columns) ?? .max)
         self.dtype = dtype
         self.rows = rows
@@ -35,10 +35,10 @@ public final class PackedMatrix: Sendable {
         panelByteCount = apus_panel_bytes(kernelType, Int64(columns))
     }
 
-    public var panelCount: Int { (rows - 1) / Self.rowsAPanel + 1 }
+    package var panelCount: Int { (rows - 1) / Self.rowsAPanel + 1 }
 
     /// Packs one panel from the bytes of its rows; nil stands for a row of zeros (those after the last).
-    public func pack(panel: Int, rows: [UnsafePointer<UInt8>?]) {
+    package func pack(panel: Int, rows: [UnsafePointer<UInt8>?]) {
         precondition(rows.count == Self.rowsAPanel)
         rows.withUnsafeBufferPointer {
             apus_pack_panel(
@@ -48,7 +48,7 @@ public final class PackedMatrix: Sendable {
     }
 
     /// The values of one row, in f32.
-    public func unpack(row: Int, into out: UnsafeMutablePointer<Float>) {
+    package func unpack(row: Int, into out: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < self.rows)
         var matrix = descriptor
         apus_unpack_row(&matrix, Int64(row), out)

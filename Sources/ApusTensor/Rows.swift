@@ -1,13 +1,15 @@
 /// A matrix of f32 activations in a storage: `count` rows of `width` elements, `stride` elements apart.
 public struct Rows: Sendable {
-    public let storage: Storage
+    package let storage: Storage
     /// Of the first element, in elements.
-    public let offset: Int
+    package let offset: Int
+    /// Rows.
     public let count: Int
+    /// Elements of a row.
     public let width: Int
-    public let stride: Int
+    package let stride: Int
 
-    public init(_ storage: Storage, offset: Int = 0, count: Int, width: Int, stride: Int? = nil) {
+    package init(_ storage: Storage, offset: Int = 0, count: Int, width: Int, stride: Int? = nil) {
         self.storage = storage
         self.offset = offset
         self.count = count
@@ -17,19 +19,19 @@ public struct Rows: Sendable {
     }
 
     /// Columns `range` of every row.
-    public func columns(_ range: Range<Int>) -> Rows {
+    package func columns(_ range: Range<Int>) -> Rows {
         precondition(range.upperBound <= width)
         return Rows(storage, offset: offset + range.lowerBound, count: count, width: range.count, stride: stride)
     }
 
     /// Rows `range`.
-    public func rows(_ range: Range<Int>) -> Rows {
+    package func rows(_ range: Range<Int>) -> Rows {
         precondition(range.upperBound <= count)
         return Rows(storage, offset: offset + range.lowerBound * stride, count: range.count, width: width, stride: stride)
     }
 
     /// The first element. The caller keeps the storage alive.
-    public var start: UnsafeMutablePointer<Float> { storage.floats + offset }
+    package var start: UnsafeMutablePointer<Float> { storage.floats + offset }
 
     /// The elements of one row. The caller keeps the storage alive.
     public subscript(row: Int) -> UnsafeMutableBufferPointer<Float> {

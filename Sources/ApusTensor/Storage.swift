@@ -2,13 +2,13 @@ import Glibc
 
 /// A piece of zeroed memory that tensors share. Large ones are backed by huge pages where the system has them, and no page is
 /// taken before it is touched.
-public final class Storage: @unchecked Sendable {
-    public let byteCount: Int
+package final class Storage: @unchecked Sendable {
+    package let byteCount: Int
     @usableFromInline let address: UnsafeMutableRawPointer
     private let owner: Storage?
 
     /// Nil when the system has no memory left.
-    public init?(byteCount: Int) {
+    package init?(byteCount: Int) {
         let size = max(byteCount, 64)
         let huge = 2 << 20
         let reserve = size >= huge ? size + huge : size
@@ -31,7 +31,7 @@ public final class Storage: @unchecked Sendable {
     }
 
     /// A part of another storage, which it keeps alive.
-    public init(part owner: Storage, at offset: Int, byteCount: Int) {
+    package init(part owner: Storage, at offset: Int, byteCount: Int) {
         precondition(offset >= 0 && byteCount >= 0 && offset + byteCount <= owner.byteCount)
         address = owner.address + offset
         self.byteCount = byteCount
@@ -43,7 +43,7 @@ public final class Storage: @unchecked Sendable {
     }
 
     /// The bytes. The caller keeps the storage alive and sees to it that no one else writes.
-    public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: address, count: byteCount) }
+    package var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: address, count: byteCount) }
     /// The bytes as f32.
-    public var floats: UnsafeMutablePointer<Float> { address.assumingMemoryBound(to: Float.self) }
+    package var floats: UnsafeMutablePointer<Float> { address.assumingMemoryBound(to: Float.self) }
 }

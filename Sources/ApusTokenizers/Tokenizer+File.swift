@@ -4,7 +4,7 @@ extension Tokenizer {
     /// Builds the tokenizer of a `tokenizer.json`.
     ///
     /// - Parameters:
-    ///   - tokenizerJSON: the file's bytes.
+    ///   - bytes: the file's bytes.
     ///   - config: the bytes of `tokenizer_config.json`, which names BOS, EOS, unknown and padding tokens.
     ///   - subject: names the file in errors.
     /// - Throws: `InputError` that names the component which is malformed or not supported.

@@ -49,7 +49,9 @@ public final class Tokenizer: Sendable {
     public var bos: Int32? { named.bos }
     /// The token that ends a text, if the model has one.
     public var eos: Int32? { named.eos }
+    /// The token for what the vocabulary has no tokens for, if the model has one.
     public var unknown: Int32? { named.unknown }
+    /// The token that fills shorter texts of a batch up, if the model has one.
     public var padding: Int32? { named.padding }
 
     /// Whether `encode(addSpecial: true)` begins a text with BOS.
@@ -84,6 +86,7 @@ public final class Tokenizer: Sendable {
     /// The ids of a text.
     ///
     /// - Parameters:
+    ///   - text: any text; it need not be normalised.
     ///   - addSpecial: add what the model wants around a text (BOS, EOS).
     ///   - parseSpecial: read the texts of special tokens ("<|im_end|>") as those tokens. Otherwise they are text like any other, so
     ///     that what a user types cannot end a turn.

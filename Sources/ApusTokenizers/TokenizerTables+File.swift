@@ -7,7 +7,7 @@ extension TokenizerTables {
     ///   - config: the bytes of `tokenizer_config.json`.
     ///   - count: rows of the embedding; ids beyond the vocabulary become unused tokens.
     /// - Throws: an `InputError` when the tokenizer does what no name of `tokenizer.ggml.pre` stands for.
-    public init(tokenizerJSON bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
+    package init(tokenizerJSON bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
         let tokenizer = try Tokenizer(tokenizerJSON: bytes, config: config, subject: subject)
         var failure: InputError?
         var parts: (patterns: [String]?, ignoresMerges: Bool, addsPrefixSpace: Bool, merges: StringTable)?

@@ -4,7 +4,7 @@ extension TokenizerTables {
     /// A `tokenizer.json` that encodes as these tables of a byte-level BPE do.
     ///
     /// - Throws: an `InputError` when the tables are wrong or no `tokenizer.json` can say what they do.
-    public func tokenizerJSON() throws(InputError) -> JSON {
+    package func tokenizerJSON() throws(InputError) -> JSON {
         _ = try Tokenizer(tables: self)
         let recipe = try PreTokenizerRecipe(named: pre ?? "default", subject: subject)
         return .object([

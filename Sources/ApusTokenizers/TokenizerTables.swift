@@ -1,27 +1,27 @@
 import ApusBase
 
 /// What the `tokenizer.ggml.*` keys of a GGUF file hold, as plain tables.
-public struct TokenizerTables: Sendable {
+package struct TokenizerTables: Sendable {
     /// Names the file in errors.
-    public var subject: String
+    package var subject: String
     /// `model`: "gpt2" for byte-level BPE, "llama", "bert", "t5" …
-    public var model: String
+    package var model: String
     /// `pre`: the published tokenizer whose patterns split the text ("llama-bpe", "qwen2", "smollm" …).
-    public var pre: String?
+    package var pre: String?
     /// `tokens`: the text of each id.
-    public var tokens: StringTable
+    package var tokens: StringTable
     /// `token_type` of each id: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Empty: all normal.
-    public var tokenTypes: [Int]
+    package var tokenTypes: [Int]
     /// `merges`: "left right" by rank.
-    public var merges: StringTable
+    package var merges: StringTable
     /// `bos_token_id`, `eos_token_id`, `eot_token_id`, `eom_token_id`, `unknown_token_id`, `padding_token_id`.
-    public var bos, eos, eot, eom, unknown, padding: Int?
+    package var bos, eos, eot, eom, unknown, padding: Int?
     /// `add_bos_token`, `add_eos_token`; nil leaves it to the tokenizer that `pre` names.
-    public var addsBOS, addsEOS: Bool?
+    package var addsBOS, addsEOS: Bool?
     /// `add_space_prefix`.
-    public var addsSpacePrefix: Bool?
+    package var addsSpacePrefix: Bool?
 
-    public init(
+    package init(
         subject: String, model: String, pre: String? = nil, tokens: StringTable, tokenTypes: [Int] = [],
         merges: StringTable = StringTable()
     ) {
@@ -38,7 +38,7 @@ extension Tokenizer {
     /// Builds the tokenizer that a GGUF file describes.
     ///
     /// - Throws: `InputError` that names the key, token or merge which is missing, wrong or not supported.
-    public convenience init(tables: TokenizerTables) throws(InputError) {
+    package convenience init(tables: TokenizerTables) throws(InputError) {
         let subject = tables.subject
         guard tables.model == "gpt2" else {
             throw InputError(

@@ -16,16 +16,7 @@ final class TemporaryFolder {
     }
 
     /// Of the files in it, sorted.
-    var names: [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(cString: $0.assumingMemoryBound(to: CChar.self).baseAddress!) }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
+    var names: [String] { fileNames(inFolder: path).sorted() }
 
     /// Writes a file and returns its path.
     @discardableResult

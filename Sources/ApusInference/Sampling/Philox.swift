@@ -1,8 +1,8 @@
 /// Philox4x32-10, a counter-based generator: every number is a function of (key, counter), so streams need no state and
 /// draws do not depend on what else runs (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011).
-public enum Philox {
+package enum Philox {
     /// The four words at `counter` of the stream `key`.
-    public static func words(key: SIMD2<UInt32>, counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
+    package static func words(key: SIMD2<UInt32>, counter: SIMD4<UInt32>) -> SIMD4<UInt32> {
         var (key, state) = (key, counter)
         for _ in 0..<10 {
             let left = state[0].multipliedFullWidth(by: 0xd251_1f53)
@@ -15,7 +15,7 @@ public enum Philox {
     }
 
     /// A number in 0 ..< 1, uniform over the multiples of 2⁻⁵³, for step `step` of sequence `sequence`.
-    public static func uniform(seed: UInt64, sequence: UInt32, step: UInt64) -> Double {
+    package static func uniform(seed: UInt64, sequence: UInt32, step: UInt64) -> Double {
         let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         let counter = SIMD4(UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: step >> 32), sequence, 0)
         let words = words(key: key, counter: counter)

@@ -6,7 +6,9 @@ import Glibc
 /// The draw of a step depends only on the seed, the sequence's number, the step's number and the logits; so the other
 /// sequences of a batch do not change it. Scratch memory is 16 bytes a token of the vocabulary at most and is reused.
 public struct Sampler: Sendable {
+    /// The chain that every step goes through.
     public let parameters: SamplingParameters
+    /// V: how many logits a step takes.
     public let vocabularySize: Int
     /// Tokens chosen so far.
     public private(set) var step: UInt64 = 0
@@ -18,7 +20,10 @@ public struct Sampler: Sendable {
     private var maxima: [Float]
     private var changed: [(token: Int, logit: Float)] = []
 
+    /// A sampler before its first step.
     /// - Parameters:
+    ///   - parameters: the chain that every step goes through.
+    ///   - vocabularySize: V: how many logits a step takes.
     ///   - prompt: the tokens before the first step, which the repetition penalty counts.
     ///   - sequence: which of several answers to the same request this is: each draws its own numbers.
     /// - Throws: an `InputError` when a parameter is out of range, or a bias or prompt token is not in the vocabulary.

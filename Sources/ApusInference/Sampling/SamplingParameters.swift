@@ -36,6 +36,7 @@ public struct SamplingParameters: Sendable, Equatable {
     /// The draw of step n of sequence s depends only on (seed, s, n) and on the logits.
     public var seed: UInt64
 
+    /// Values are taken as they are; `validate` checks their ranges.
     public init(
         temperature: Float = 1, topK: Int = 0, topP: Float = 1, minP: Float = 0, typicalP: Float = 1,
         repetitionPenalty: Float = 1, presencePenalty: Float = 0, frequencyPenalty: Float = 0, penaltyWindow: Int = 64,

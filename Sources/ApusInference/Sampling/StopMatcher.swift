@@ -5,9 +5,9 @@ import ApusBase
 /// The text ends before the stop string that is complete first (the longest, when several end at the same byte), and the
 /// stop string itself is not passed on. How the text is cut into pieces makes no difference. Strings are compared by their
 /// bytes in UTF-8. What might still become a stop string is held back; `finish` gives it out.
-public struct StopMatcher: Sendable {
+package struct StopMatcher: Sendable {
     /// The stop string that was found.
-    public private(set) var matched: String?
+    package private(set) var matched: String?
 
     private var patterns: [Pattern]
     private var held: [UInt8] = []
@@ -38,7 +38,7 @@ public struct StopMatcher: Sendable {
     }
 
     /// - Throws: an `InputError` when a stop string is empty.
-    public init(_ stops: [String]) throws(InputError) {
+    package init(_ stops: [String]) throws(InputError) {
         for (index, stop) in stops.enumerated() where stop.utf8.isEmpty {
             throw InputError("stop", at: "string \(index + 1)", "must not be empty", remedy: "leave it out")
         }
@@ -46,7 +46,7 @@ public struct StopMatcher: Sendable {
     }
 
     /// Takes the next piece; gives the text that can no longer be part of a stop string. Empty once one was found.
-    public mutating func push(_ piece: String) -> String {
+    package mutating func push(_ piece: String) -> String {
         if patterns.isEmpty { return piece }
         if matched != nil { return "" }
         for byte in piece.utf8 {
@@ -64,7 +64,7 @@ public struct StopMatcher: Sendable {
     }
 
     /// The end of the text: what was held back and did not become a stop string.
-    public mutating func finish() -> String {
+    package mutating func finish() -> String {
         matched == nil ? release(held.count, drop: 0) : ""
     }
 

@@ -14,12 +14,15 @@ public struct ModelConversion {
 
     /// What was written.
     public struct Summary: Sendable {
+        /// How many.
         public var tensors: Int
         /// Of all files.
         public var bytes: Int
     }
 
+    /// Plans a conversion; nothing is written yet.
     /// - Parameters:
+    ///   - source: the model as it is.
     ///   - destination: a `.gguf` file, or the name of a folder in Hugging Face layout, which must be new or empty.
     ///   - type: of the matrices; a folder holds f32, f16 or bf16.
     public init(_ source: ModelSource, to destination: String, type: DType) throws(InputError) {
@@ -36,7 +39,9 @@ public struct ModelConversion {
     }
 
     /// Converts and writes. Nothing is left at the destination, or what was there before stays, unless all went well.
-    /// - Parameter progress: called with bytes read and bytes in all; what it throws ends the work.
+    /// - Parameters:
+    ///   - backend: whose threads do the work.
+    ///   - progress: called with bytes read and bytes in all; what it throws ends the work.
     public mutating func run(on backend: CPUBackend, progress: (Int, Int) throws -> Void = { _, _ in }) throws -> Summary {
         if isGGUF {
             var metadata = try source.gguf ?? Llama.ggufMetadata(of: source)
