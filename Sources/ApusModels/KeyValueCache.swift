@@ -29,12 +29,13 @@ package final class KeyValueCache: KeyValueStore {
 }
 
 extension Decoder {
-    /// The element type of a cache that is as exact as the weights: f32 beside f32, bf16 beside bf16 where the processor multiplies it, else f16.
+    /// The element type of a cache that costs no exactness beside the model's products: f32 and f16 beside such weights. Beside bf16 weights
+    /// and quantised ones, whose products round activations to 8 bits, bf16 where the processor multiplies it and f16 where it does not.
     public var preferredCacheType: DType {
         switch blocks[0].attention.key.matrix.dtype {
         case .f32: .f32
-        case .bf16: backend.multipliesBF16 ? .bf16 : .f16
-        default: .f16
+        case .f16: .f16
+        default: backend.multipliesBF16 ? .bf16 : .f16
         }
     }
 }

@@ -16,11 +16,11 @@ struct ChatVerb: ParsableCommand {
     private static let defaultContext = 4096
 
     func run() throws {
-        let loaded = try options.loadDecoder()
+        let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let session = try ChatSession(
             TokenStream(
                 loaded.decoder, positions: loaded.room(sampling.context, atMost: Self.defaultContext), cacheType: options.cacheType(for: loaded.decoder)),
-            prompt: loaded.source.chatPrompt(loaded.source.tokenizer()),
+            prompt: loaded.source.chatPrompt(tokenizer),
             sampling: sampling.parameters(), maxTokens: sampling.maxTokens, stops: sampling.stop)
         if let system { try session.setSystem(system) }
         let console = ChatConsole(session: session, isInteractive: isatty(0) == 1)

@@ -35,8 +35,7 @@ struct GenerateVerb: ParsableCommand {
 
     func run() throws {
         let text = try prompt ?? String(decoding: FileReader.contents(of: promptFile!), as: UTF8.self)
-        let loaded = try options.loadDecoder()
-        let tokenizer = try loaded.source.tokenizer()
+        let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
         let maxTokens = sampling.maxTokens ?? 128
         let room = loaded.room(sampling.context, atMost: ids.count + maxTokens)

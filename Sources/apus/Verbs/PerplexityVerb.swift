@@ -18,8 +18,7 @@ struct PerplexityVerb: ParsableCommand {
     }
 
     func run() throws {
-        let loaded = try options.loadDecoder()
-        let tokenizer = try loaded.source.tokenizer()
+        let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let bytes = try FileReader.contents(of: file)
         let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
         let start = ContinuousClock.now
