@@ -2,8 +2,14 @@
 
 INLINE f32x16 select16(i32x16 mask, f32x16 a, f32x16 b) { return (f32x16)(((i32x16)a & mask) | ((i32x16)b & ~mask)); }
 
-// 2^(n + r) for whole n from -125 to 128 and |r| <= 1/2, by the polynomial of least relative error.
-INLINE f32x16 exp2_parts(f32x16 n, f32x16 r) {
+// e^x to about 1 ulp for x <= 88.7; 0 below -86.6, NaN for NaN. x = (n + r) · ln 2 with n whole, which the lowest bits of a float of
+// 1.5 · 2^23 hold, and |r| <= 1/2; 2^r by the polynomial of least relative error.
+INLINE f32x16 exp_bounded(f32x16 x) {
+  const float log2e = 1.44269502f, log2e_rest = 1.92596299e-8f, whole = 12582912.0f;
+  i32x16 tiny = x < -86.6f;
+  x = max16(splat(-86.6f), x);
+  f32x16 shifted = fma16(x, splat(log2e), splat(whole)), r = fma16(x, splat(log2e), whole - shifted);
+  r = fma16(x, splat(log2e_rest), r);
   f32x16 y = splat(1.53458118e-4f);
   y = fma16(y, r, splat(1.33999309e-3f));
   y = fma16(y, r, splat(9.61848907e-3f));
@@ -11,18 +17,10 @@ INLINE f32x16 exp2_parts(f32x16 n, f32x16 r) {
   y = fma16(y, r, splat(2.40226462e-1f));
   y = fma16(y, r, splat(6.93147182e-1f));
   y = fma16(y, r, splat(1.0f));
-  return (f32x16)((i32x16)y + (__builtin_convertvector(n, i32x16) << 23));
+  return select16(tiny, splat(0), (f32x16)((i32x16)y + ((i32x16)shifted << 23)));
 }
-
-// e^x to about 1 ulp; 0 below -86.6, its greatest value above 88.7, NaN for NaN.
-INLINE f32x16 exp16(f32x16 x) {
-  const float log2e = 1.44269502f, rest = 1.92596299e-8f;
-  i32x16 tiny = x < -86.6f;
-  x = max16(splat(-86.6f), x);
-  x = -max16(splat(-88.7f), -x);
-  f32x16 n = __builtin_elementwise_roundeven(x * log2e), r = fma16(x, splat(log2e), -n);
-  return select16(tiny, splat(0), exp2_parts(n, fma16(x, splat(rest), r)));
-}
+// The same for any x; its greatest value above 88.7.
+INLINE f32x16 exp16(f32x16 x) { return exp_bounded(-max16(splat(-88.7f), -x)); }
 
 typedef struct {
   float *queries;  // [tile][D][rows of the tile], or D / 2 pairs of bf16
@@ -159,7 +157,7 @@ static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, i
   if (now < before) now = before;
 #pragma clang loop unroll(full)
   for (int i = 0; i < KEY_TILE / 16; i++) {
-    v[i] = exp16(v[i] - now);
+    v[i] = exp_bounded(v[i] - now);
     total += v[i];
   }
   store_weights(r->a->kv_dtype, v, scores);

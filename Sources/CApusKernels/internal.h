@@ -50,7 +50,7 @@ struct apus_kernels {
 
 enum {
   KEY_TILE = 128,       // keys of an attention tile
-  ROW_BLOCK = 48,       // query rows of an attention task
+  ROW_BLOCK = 96,       // query rows of an attention task
   WIDE_FLOATS = 2 * 2048 * 16,  // scratch of a dense product: panels of some columns, widened to f32
 };
 

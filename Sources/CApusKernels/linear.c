@@ -8,6 +8,7 @@
 enum {
   ROWS_A_TASK = 16,
   LONG_TASK = 4 << 20,  // multiplications of a task that takes some 20 µs
+  LONG_BLOCK = 4,       // tiles of rows that are worth a pass over the weights of their own
 };
 
 // ---- Products ----------------------------------------------------------------------------------------------------------
@@ -28,6 +29,8 @@ typedef struct {
   int64_t tasks_before[8];  // tasks of the products before each
   int count;
   int64_t panels_a_task;
+  int64_t rows_a_block, tasks_a_block;  // tasks go block by block of rows
+  size_t row_bytes;                     // of a prepared row
 } linear_job;
 
 static void prepare_task(void *context, int64_t task, int thread) {
@@ -38,36 +41,48 @@ static void prepare_task(void *context, int64_t task, int thread) {
 
 static void multiply_task(void *context, int64_t task, int thread) {
   linear_job *job = context;
+  int64_t row = task / job->tasks_a_block * job->rows_a_block, rows = job->prepare.rows - row;
   int i = 0;
+  task %= job->tasks_a_block;
   while (i + 1 < job->count && task >= job->tasks_before[i + 1]) i++;
-  const apus_product *product = &job->products[i];
-  int64_t panels = (product->weights->rows + 15) / 16, first = (task - job->tasks_before[i]) * job->panels_a_task;
+  apus_product product = job->products[i];
+  int64_t panels = (product.weights->rows + 15) / 16, first = (task - job->tasks_before[i]) * job->panels_a_task;
   int64_t count = panels - first < job->panels_a_task ? panels - first : job->panels_a_task;
   float *scratch = apus_pool_scratch(job->pool, thread, WIDE_FLOATS * sizeof(float));
-  apus_multiply multiply = {.product = product, .prepared = job->prepare.out, .rows = job->prepare.rows};
+  product.out += (size_t)row * product.out_stride;
+  apus_multiply multiply = {.product = &product, .prepared = (const uint8_t *)job->prepare.out + (size_t)row * job->row_bytes,
+                            .rows = rows < job->rows_a_block ? rows : job->rows_a_block};
   job->kernels->multiply(&multiply, first, count, scratch);
+}
+
+static size_t prepared_row_bytes(const apus_kernels *kernels, int dtype, int64_t columns) {
+  if (apus_is_quantized(dtype)) return (size_t)(columns / 32) * sizeof(activation_block);
+  return (size_t)apus_round_up(columns, 2) * (dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? 2 : 4);
 }
 
 static void run_products(linear_job *job) {
   const apus_prepare *p = &job->prepare;
-  size_t bytes = apus_is_quantized(p->dtype) ? (size_t)(p->columns / 32) * sizeof(activation_block)
-                                             : (size_t)apus_round_up(p->columns, 2) * sizeof(float);
-  int threads = apus_pool_threads(job->pool);
-  job->prepare.out = apus_pool_scratch(job->pool, threads, bytes * (size_t)p->rows);
-  int64_t tiles = (p->rows + job->kernels->tile_rows - 1) / job->kernels->tile_rows, panels = 0;
+  int threads = apus_pool_threads(job->pool), tile = job->kernels->tile_rows;
+  job->row_bytes = prepared_row_bytes(job->kernels, p->dtype, p->columns);
+  job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)p->rows);
+  int64_t tiles = (p->rows + tile - 1) / tile, panels = 0;
   if (tiles == 1) job->kernels->prepare(p, 0);
   else apus_pool_run(job->pool, tiles, prepare_task, job);
+  // Many rows: each thread keeps to a block of them, which it prepared and whose results it goes on with, so that they stay in its cache.
+  int64_t blocks = tiles >= LONG_BLOCK * threads ? threads : 1;
+  job->rows_a_block = (tiles + blocks - 1) / blocks * tile;
+  blocks = (p->rows + job->rows_a_block - 1) / job->rows_a_block;
   for (int i = 0; i < job->count; i++) panels += (job->products[i].weights->rows + 15) / 16;
   // Pairs of panels: some tasks a thread, to even out, and more of them while each is long against its claiming.
-  int64_t most = panels / (threads * 3), least = LONG_TASK / (p->rows * p->columns * APUS_PANEL);
+  int64_t most = panels * blocks / (threads * 3), least = LONG_TASK / (job->rows_a_block * p->columns * APUS_PANEL);
   job->panels_a_task = (most < least ? most : least) / 2 * 2;
   if (job->panels_a_task < 2) job->panels_a_task = 2;
-  int64_t tasks = 0;
+  job->tasks_a_block = 0;
   for (int i = 0; i < job->count; i++) {
-    job->tasks_before[i] = tasks;
-    tasks += ((job->products[i].weights->rows + 15) / 16 + job->panels_a_task - 1) / job->panels_a_task;
+    job->tasks_before[i] = job->tasks_a_block;
+    job->tasks_a_block += ((job->products[i].weights->rows + 15) / 16 + job->panels_a_task - 1) / job->panels_a_task;
   }
-  apus_pool_run(job->pool, tasks, multiply_task, job);
+  apus_pool_run(job->pool, blocks * job->tasks_a_block, multiply_task, job);
 }
 
 void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *input, size_t input_stride, int64_t rows,

@@ -1,4 +1,5 @@
-// Worker threads: a job is published by a generation number, tasks are claimed from one atomic counter.
+// Worker threads: a job is published by a generation number. Each thread has its share of the tasks, always the same part of them, so
+// that it meets the rows again that lie in its cache; when done it helps the others. Tasks are claimed from atomic counters.
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,19 +25,23 @@ typedef struct {
   pthread_t thread;
 } worker;
 
+typedef struct {
+  _Alignas(64) atomic_llong next;       // the next task to claim
+  int64_t end;
+} share;
+
 struct apus_pool {
   _Alignas(64) atomic_uint generation;  // rises when a job is published
   atomic_uint sleepers;
   atomic_bool stopping;
-  _Alignas(64) atomic_llong next;       // the next task to claim
   _Alignas(64) atomic_int running;      // workers that have not finished the job
-  _Alignas(64) int64_t tasks;
-  apus_task task;
+  _Alignas(64) apus_task task;
   void *context;
   int threads;
   bool crowded;                         // more threads than processors: waiting yields
   worker *workers;
   scratch *scratches;
+  share *shares;                        // one a thread
 };
 
 static inline void relax(void) {
@@ -64,10 +69,13 @@ static void wait_for_change(apus_pool *pool, unsigned seen) {
 }
 
 static void work(apus_pool *pool, int thread) {
-  for (;;) {
-    int64_t task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (task >= pool->tasks) return;
-    pool->task(pool->context, task, thread);
+  for (int i = 0; i < pool->threads; i++) {
+    share *s = &pool->shares[(thread + i) % pool->threads];
+    for (;;) {
+      int64_t task = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+      if (task >= s->end) break;
+      pool->task(pool->context, task, thread);
+    }
   }
 }
 
@@ -98,7 +106,8 @@ apus_pool *apus_pool_create(int threads) {
   *pool = (apus_pool){.threads = threads, .crowded = threads > sysconf(_SC_NPROCESSORS_ONLN)};
   pool->workers = calloc((size_t)threads, sizeof *pool->workers);
   pool->scratches = calloc((size_t)threads + 1, sizeof *pool->scratches);
-  if (!pool->workers || !pool->scratches) {
+  pool->shares = aligned_alloc(64, (size_t)threads * sizeof *pool->shares);
+  if (!pool->workers || !pool->scratches || !pool->shares) {
     pool->threads = 1;
     apus_pool_destroy(pool);
     return NULL;
@@ -121,6 +130,7 @@ void apus_pool_destroy(apus_pool *pool) {
   for (int i = 0; pool->scratches && i <= pool->threads; i++) free(pool->scratches[i].memory);
   free(pool->workers);
   free(pool->scratches);
+  free(pool->shares);
   free(pool);
 }
 
@@ -131,10 +141,12 @@ void apus_pool_run(apus_pool *pool, int64_t tasks, apus_task task, void *context
     for (int64_t i = 0; i < tasks; i++) task(context, i, 0);
     return;
   }
-  pool->tasks = tasks;
   pool->task = task;
   pool->context = context;
-  atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+  for (int i = 0; i < pool->threads; i++) {
+    atomic_store_explicit(&pool->shares[i].next, tasks * i / pool->threads, memory_order_relaxed);
+    pool->shares[i].end = tasks * (i + 1) / pool->threads;
+  }
   atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
   publish(pool);
   work(pool, 0);
