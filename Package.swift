@@ -60,7 +60,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .testTarget(name: "ApusCheckpointsTests", dependencies: ["ApusCheckpoints", "ApusTensor", "ApusBase"]),
-        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusCheckpoints"]),
+        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusModels"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(
             name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusBase"]),

@@ -4,13 +4,27 @@ import ApusTokenizers
 
 extension ModelSource {
     /// The tokenizer that comes with a model; it needs no tensors.
-    /// - Parameter path: a `.gguf` file, or a folder with `tokenizer.json`.
+    /// - Parameter path: a `.gguf` file, or a folder with `tokenizer.json`, `tokenizer.model` or `vocab.txt`.
     public static func tokenizer(path: String) throws(InputError) -> Tokenizer {
         if path.hasSuffix(".gguf") { return try Tokenizer(tables: tables(GGUFFile(path: path).metadata, path: path)) }
-        let file = path + "/tokenizer.json", config = path + "/tokenizer_config.json"
-        guard fileExists(file) else { throw InputError(path, "holds no tokenizer.json", remedy: "fetch the model's tokenizer") }
-        return try Tokenizer(
-            tokenizerJSON: FileReader.contents(of: file), config: fileExists(config) ? FileReader.contents(of: config) : nil, subject: file)
+        return try folderTokenizer(path)
+    }
+
+    /// The first of the files that a folder has; those behind say less, or the same in another form.
+    private static func folderTokenizer(_ path: String) throws(InputError) -> Tokenizer {
+        func contents(_ name: String) throws(InputError) -> [UInt8]? {
+            fileExists(path + "/" + name) ? try FileReader.contents(of: path + "/" + name) : nil
+        }
+        let config = try contents("tokenizer_config.json")
+        if let bytes = try contents("tokenizer.json") {
+            return try Tokenizer(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json")
+        }
+        for name in ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model"] {
+            guard let bytes = try contents(name) else { continue }
+            return try Tokenizer(sentencePieceModel: bytes, config: config, subject: path + "/" + name)
+        }
+        if let bytes = try contents("vocab.txt") { return try Tokenizer(vocabTxt: bytes, config: config, subject: path + "/vocab.txt") }
+        throw InputError(path, "holds no tokenizer.json, tokenizer.model or vocab.txt", remedy: "fetch the model's tokenizer")
     }
 
     /// The same from metadata that is read already.
@@ -45,6 +59,11 @@ extension ModelSource {
         tables.addsBOS = try metadata.bool(prefix + "add_bos_token")
         tables.addsEOS = try metadata.bool(prefix + "add_eos_token")
         tables.addsSpacePrefix = try metadata.bool(prefix + "add_space_prefix")
+        tables.scores = try metadata.doubles(prefix + "scores") ?? []
+        tables.removesExtraSpaces = try metadata.bool(prefix + "remove_extra_whitespaces")
+        tables.charsMap = (try metadata.ints(prefix + "precompiled_charsmap") ?? []).map { UInt8(truncatingIfNeeded: $0) }
+        tables.classification = try metadata.int(prefix + "cls_token_id")
+        tables.separator = try metadata.int(prefix + "seperator_token_id")
         return tables
     }
 }

@@ -20,12 +20,79 @@ final class MergeTable: @unchecked Sendable {
     /// - Parameter merges: "left right" by rank, in the texts of the vocabulary.
     /// - Throws: `InputError` that names the merge which is malformed or makes no token.
     init(_ merges: StringTable, _ vocabulary: Vocabulary, subject: String) throws(InputError) {
-        var capacity = 64
-        while capacity < merges.count + merges.count / 2 { capacity *= 2 }
-        mask = capacity - 1
-        slots = .allocate(capacity: capacity)
-        slots.initialize(repeating: Slot(pair: Self.free, merge: Self.none), count: capacity)
+        (slots, mask) = Self.table(merges.count)
         try insertAll(merges, vocabulary, subject)
+    }
+
+    /// The merges that scores stand for: any two texts that joined are a token, the highest score first, equal scores being equal ranks.
+    ///
+    /// - Parameter isText: whether text may become this token.
+    /// - Returns: with the merges the characters that are no tokens but parts of one, with ids behind the vocabulary's.
+    static func byScores(
+        _ scores: [Double], _ vocabulary: Vocabulary, subject: String, where isText: (Int) -> Bool
+    ) throws(InputError) -> (merges: MergeTable, strangers: [[UInt8]: UInt32]) {
+        guard scores.count == vocabulary.count else {
+            throw InputError(subject, "\(scores.count) scores for \(vocabulary.count) tokens; there must be one each")
+        }
+        guard !scores.contains(where: { !$0.isFinite }) else { throw InputError(subject, "a token's score must be a finite number") }
+        let ranks = ranks(scores)
+        var strangers: [[UInt8]: UInt32] = [:]
+        func id(_ p: UnsafePointer<UInt8>, _ count: Int) -> UInt32? {
+            if let id = vocabulary.id(p, count), isText(id) { return UInt32(id) }
+            guard isCharacter(p, count) else { return nil }
+            let text = Array(UnsafeBufferPointer(start: p, count: count))
+            if let known = strangers[text] { return known }
+            strangers[text] = UInt32(vocabulary.count + strangers.count)
+            return strangers[text]
+        }
+        func isCharacter(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+            count <= 4 && UTF8Scanning.scalar(p, p + count).length == count
+        }
+        func canBe(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+            if isCharacter(p, count) { return true }
+            guard let id = vocabulary.id(p, count) else { return false }
+            return isText(id)
+        }
+        var found: [(pair: UInt64, merge: Merge)] = []
+        found.reserveCapacity(2 * vocabulary.count)
+        for whole in 0..<vocabulary.count where isText(whole) {
+            let text = vocabulary.text(whole)
+            guard let base = text.baseAddress else { continue }
+            let end = base + text.count
+            var middle = base + UTF8Scanning.scalar(base, end).length
+            while middle < end {
+                if canBe(base, middle - base), canBe(middle, end - middle), let left = id(base, middle - base), let right = id(middle, end - middle) {
+                    found.append((UInt64(left) << 32 | UInt64(right), UInt64(ranks[whole]) << 32 | UInt64(whole)))
+                }
+                middle += UTF8Scanning.scalar(middle, end).length
+            }
+        }
+        let table = MergeTable(capacityFor: found.count)
+        for (pair, merge) in found { table.insert(pair, merge) }
+        return (table, strangers)
+    }
+
+    private static func ranks(_ scores: [Double]) -> [UInt32] {
+        let order = scores.indices.sorted { scores[$0] > scores[$1] }
+        var ranks = Array(repeating: UInt32(0), count: scores.count)
+        var rank: UInt32 = 0
+        for (place, id) in order.enumerated() {
+            if place > 0, scores[id] != scores[order[place - 1]] { rank += 1 }
+            ranks[id] = rank
+        }
+        return ranks
+    }
+
+    private init(capacityFor count: Int) {
+        (slots, mask) = Self.table(count)
+    }
+
+    private static func table(_ count: Int) -> (UnsafeMutablePointer<Slot>, mask: Int) {
+        var capacity = 64
+        while capacity < count + count / 2 { capacity *= 2 }
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: capacity)
+        slots.initialize(repeating: Slot(pair: free, merge: none), count: capacity)
+        return (slots, capacity - 1)
     }
 
     deinit { slots.deallocate() }

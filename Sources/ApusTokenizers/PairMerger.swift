@@ -55,14 +55,15 @@ final class PairMerger {
         var count = count
         for i in 0..<count - 1 { merges[i] = table.merge(tokens[i], tokens[i + 1]) }
         while count > 1 {
-            var best = MergeTable.none
-            var at = 0
-            for i in 0..<count - 1 where merges[i] < best {
-                best = merges[i]
+            var lowest = MergeTable.none
+            var at = -1
+            // Ranks alone are compared: of equal ones the leftmost counts.
+            for i in 0..<count - 1 where merges[i] < lowest {
+                lowest = merges[i] & ~0xFFFF_FFFF
                 at = i
             }
-            if best == MergeTable.none { break }
-            tokens[at] = UInt32(truncatingIfNeeded: best)
+            if at < 0 { break }
+            tokens[at] = UInt32(truncatingIfNeeded: merges[at])
             for i in at + 1..<count - 1 {
                 tokens[i] = tokens[i + 1]
                 merges[i] = merges[i + 1]

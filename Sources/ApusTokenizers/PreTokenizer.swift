@@ -14,12 +14,28 @@ struct PreTokenizer: Sendable {
     enum Stage: Sendable {
         case words(WordScanner)
         case pattern(PatternProgram, Behavior, inverted: Bool)
+        /// Spaces become a mark, which is also put before the text, and words start at it.
+        case metaspace(Metaspace)
+        /// White space goes, punctuation stands alone (BERT).
+        case bert
+        /// White space goes, and words and what is neither stand apart.
+        case whitespace
         /// A pattern over GPT-2's alphabet for bytes instead of the text itself.
         case alphabetPattern(PatternProgram, Behavior, inverted: Bool)
     }
 
+    struct Metaspace: Sendable {
+        enum Prepending: String, Sendable {
+            case always, first, never
+        }
+
+        var mark: [UInt8]
+        var prepending: Prepending
+        var splits: Bool
+    }
+
     private(set) var stages: [Stage]
-    /// A space is put before text that starts with none, as GPT-2's own `add_prefix_space` does.
+    /// A space is put before text that starts with none, as GPT-2's own `add_prefix_space` does; before all stages.
     var addsPrefixSpace = false
 
     init(stages: [Stage]) { self.stages = Self.fused(stages) }
@@ -40,8 +56,6 @@ struct PreTokenizer: Sendable {
         if matchesAreKept, let scanner = WordScanner(pattern: pattern) { return .words(scanner) }
         return .pattern(try PatternProgram(pattern, subject: subject), behavior, inverted: inverted)
     }
-
-    static let numbersIsolated = #"\p{N}"#
 
     /// GPT-2's pattern after the isolation of numbers is one scanner.
     private static func fused(_ stages: [Stage]) -> [Stage] {

@@ -78,6 +78,15 @@ struct SpecialTokens: Sendable {
         return nil
     }
 
+    /// Whether a token may start with this byte.
+    func starts(with byte: UInt8) -> Bool { roots[Int(byte)] >= 0 }
+
+    /// The length of the longest token that starts at `p`, or nil.
+    func length(at p: UnsafePointer<UInt8>, in start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Int? {
+        guard roots[Int(p[0])] >= 0, let match = longest(p, p, start, end, true) else { return nil }
+        return match.range.upperBound - match.range.lowerBound
+    }
+
     private func longest(
         _ at: UnsafePointer<UInt8>, _ p: UnsafePointer<UInt8>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
         _ parsingSpecial: Bool
@@ -100,10 +109,12 @@ struct SpecialTokens: Sendable {
     }
 
     private func standsAlone(_ range: Range<UnsafePointer<UInt8>>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Bool {
-        let text = TextClassifier()
         let (low, high) = (range.lowerBound, range.upperBound)
-        if low > start, CategorySet.words.has(text.item(low - UTF8Scanning.lengthBefore(low, start), low).category) { return false }
-        return high >= end || !CategorySet.words.has(text.item(high, end).category)
+        func isWord(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Bool {
+            TextClasses.shared.has(UTF8Scanning.scalar(p, end).value, .word)
+        }
+        if low > start, isWord(low - UTF8Scanning.lengthBefore(low, start), low) { return false }
+        return high >= end || !isWord(high, end)
     }
 
     private func stripped(

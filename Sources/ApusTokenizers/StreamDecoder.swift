@@ -1,19 +1,16 @@
 /// Decodes token ids as a model generates them, and gives out whole characters only: a character whose bytes are spread over
 /// several tokens waits for the last of them. All the strings together are what `Tokenizer.decode` gives.
 public struct StreamDecoder: Sendable {
-    private let tokenizer: Tokenizer
-    private let skipSpecial: Bool
+    private var detokenizer: Detokenizer
     private var pending: [UInt8] = []
 
     init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
-        self.tokenizer = tokenizer
-        self.skipSpecial = skipSpecial
+        detokenizer = Detokenizer(tokenizer, skipSpecial: skipSpecial)
     }
 
     /// The text that the token completes; often empty in scripts with rare characters. An id outside the vocabulary adds nothing.
     public mutating func push(_ id: Int32) -> String {
-        if skipSpecial, tokenizer.isSpecial(id) { return "" }
-        pending += tokenizer.tokenBytes(id)
+        detokenizer.append(id, to: &pending)
         let complete = pending.count - Self.openLength(pending)
         let text = String(decoding: pending[..<complete], as: UTF8.self)
         pending.removeSubrange(..<complete)
@@ -23,6 +20,7 @@ public struct StreamDecoder: Sendable {
     /// What is left, at the end: U+FFFD when a character was begun and not finished.
     public mutating func finish() -> String {
         defer { pending = [] }
+        detokenizer.finish(&pending)
         return String(decoding: pending, as: UTF8.self)
     }
 

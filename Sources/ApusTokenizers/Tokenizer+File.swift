@@ -12,25 +12,27 @@ extension Tokenizer {
         tokenizerJSON bytes: UnsafeRawBufferPointer, config: [UInt8]? = nil, subject: String = "tokenizer.json"
     ) throws(InputError) {
         let file = try TokenizerFile.read(bytes, subject: subject)
-        try file.checkModel()
-        let normalizesToNFC = try file.normalizesToNFC(file.normalizer, at: "normalizer")
-        try file.checkDecoder(file.decoder, at: "decoder")
-        let preTokenizer = try file.readPreTokenizer()
         let vocabulary = try file.vocabulary()
-        let unknown = try file.unknownToken(vocabulary)
-        let model = try ByteLevelBPE(
-            vocabulary: vocabulary, merges: file.merges, preTokenizer: preTokenizer,
-            ignoresMerges: file.modelOptions["ignore_merges"]?.bool ?? false, unknown: unknown, subject: subject)
+        let splitting = try file.readPreTokenizer()
+        let model = try file.model(vocabulary, isByteLevel: splitting.isByteLevel)
+        var normalizer = try file.readNormalizer()
+        // Byte-level models take any bytes; the others are defined on text.
+        if !splitting.isByteLevel { normalizer.steps.insert(.wellFormed, at: 0) }
         var edges = try file.edges(vocabulary)
         let settings = try Self.settings(config, vocabulary, subject: subject)
+        let normalizedTokens = file.specialTokens(normalizedBy: normalizer)
+        // A token that is matched in normalised text is decoded as it stands there.
+        let decodedTexts = normalizedTokens.entries.filter { !vocabulary.text(Int($0.id)).elementsEqual($0.text) }.map { ($0.id, $0.text) }
         var named = settings.named
         if named.bos == nil { named.bos = edges.prefix.first }
-        if settings.addsBOS, let bos = named.bos, !edges.prefix.contains(bos) { edges.prefix.insert(bos, at: 0) }
-        if settings.addsEOS, let eos = named.eos, !edges.suffix.contains(eos) { edges.suffix.append(eos) }
+        if settings.addsBOS == true, let bos = named.bos, !edges.prefix.contains(bos) { edges.prefix.insert(bos, at: 0) }
+        if settings.addsEOS == true, let eos = named.eos, !edges.suffix.contains(eos) { edges.suffix.append(eos) }
         self.init(
-            vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: file.specialTokens, named: named,
-            endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]), prefix: edges.prefix, suffix: edges.suffix,
-            normalizesToNFC: normalizesToNFC)
+            Parts(
+                vocabulary: vocabulary, model: model, specialTokens: file.specialTokens(normalizedBy: nil), normalizer: normalizer,
+                normalizedTokens: normalizedTokens, preTokenizer: splitting.preTokenizer,
+                decoder: try file.readDecoder(isByteLevel: splitting.isByteLevel), decodedTexts: Dictionary(decodedTexts) { $1 }, named: named,
+                endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]), prefix: edges.prefix, suffix: edges.suffix))
     }
 
     /// The same for bytes in an array.
@@ -41,10 +43,10 @@ extension Tokenizer {
         try self.init(tokenizerJSON: UnsafeRawBufferPointer(span), config: config, subject: subject)
     }
 
-    private static func settings(
+    static func settings(
         _ config: [UInt8]?, _ vocabulary: Vocabulary, subject: String
-    ) throws(InputError) -> (named: NamedTokens, addsBOS: Bool, addsEOS: Bool) {
-        guard let config else { return (NamedTokens(), false, false) }
+    ) throws(InputError) -> (named: NamedTokens, addsBOS: Bool?, addsEOS: Bool?) {
+        guard let config else { return (NamedTokens(), nil, nil) }
         let subject = subject + " with its tokenizer_config.json"
         let json = try JSON(parsing: config, subject: subject)
         func token(_ key: String) throws(InputError) -> Int32? {
@@ -56,55 +58,6 @@ extension Tokenizer {
         }
         let named = NamedTokens(
             bos: try token("bos_token"), eos: try token("eos_token"), unknown: try token("unk_token"), padding: try token("pad_token"))
-        return (named, json["add_bos_token"]?.bool ?? false, json["add_eos_token"]?.bool ?? false)
-    }
-}
-
-extension TokenizerFile {
-    func checkModel() throws(InputError) {
-        let type = modelOptions["type"]?.string ?? "BPE"
-        guard type == "BPE" else {
-            throw error("model.type", "a tokenizer of the kind \"\(type)\"", remedy: "byte-level BPE is what can be read so far")
-        }
-        for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            guard modelOptions[key]?.string ?? "" == "" else { throw error("model.\(key)", "is not supported in a byte-level BPE") }
-        }
-        guard modelOptions["byte_fallback"]?.bool != true else { throw error("model.byte_fallback", "belongs to no byte-level BPE") }
-        guard modelOptions["dropout"]?.double ?? 0 == 0 else {
-            throw error("model.dropout", "random merges are not supported", remedy: "set it to null to encode as in inference")
-        }
-    }
-
-    func unknownToken(_ vocabulary: Vocabulary) throws(InputError) -> Int? {
-        guard let text = modelOptions["unk_token"]?.string else { return nil }
-        guard let id = vocabulary.id(text) else { throw error("model.unk_token", "\"\(text)\" is not in the vocabulary") }
-        guard modelOptions["fuse_unk"]?.bool != true else { throw error("model.fuse_unk", "is not supported in a byte-level BPE") }
-        return id
-    }
-
-    func normalizesToNFC(_ component: JSON, at location: String) throws(InputError) -> Bool {
-        if component.isNull { return false }
-        switch component["type"]?.string {
-        case "NFC": return true
-        case "Sequence":
-            var found = false
-            for (index, part) in (component["normalizers"]?.array ?? []).enumerated() {
-                if try normalizesToNFC(part, at: "\(location).normalizers[\(index)]") { found = true }
-            }
-            return found
-        case let type: throw error(location, "the normalizer \"\(type ?? "without a type")\" is not supported", remedy: "NFC and none are")
-        }
-    }
-
-    func checkDecoder(_ component: JSON, at location: String) throws(InputError) {
-        if component.isNull { return }
-        switch component["type"]?.string {
-        case "ByteLevel": return
-        case "Sequence":
-            for (index, part) in (component["decoders"]?.array ?? []).enumerated() {
-                try checkDecoder(part, at: "\(location).decoders[\(index)]")
-            }
-        case let type: throw error(location, "the decoder \"\(type ?? "without a type")\" is not that of a byte-level BPE")
-        }
+        return (named, json["add_bos_token"]?.bool, json["add_eos_token"]?.bool)
     }
 }

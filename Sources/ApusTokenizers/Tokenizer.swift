@@ -2,43 +2,56 @@ import ApusBase
 
 /// Turns text into token ids and back.
 ///
-/// Safe to use from several threads at once. Made from a GGUF file's tables or from `tokenizer.json`; byte-level BPE so far.
-/// Text need not be UTF-8: bytes that are not are encoded as they are, and decoding gives them back. (A few vocabularies, SmolLM2's
-/// among them, lack tokens for bytes that hardly occur in text; such bytes leave no token, as in the reference implementations.)
+/// A tokenizer is plain values one after the other: the tokens that are matched in raw text, a normaliser, the tokens that are matched
+/// in normalised text, a pre-tokeniser, a model, what is put around the text, and a decoder. Safe to use from several threads at once.
+/// Made from a GGUF file's tables, `tokenizer.json`, `tokenizer.model` or `vocab.txt`.
+///
+/// Text need not be UTF-8. Byte-level BPE encodes other bytes as they are, and decoding gives them back. (A few vocabularies, SmolLM2's
+/// among them, lack tokens for bytes that hardly occur in text; such bytes leave no token, as in the reference implementations.) The
+/// other kinds take them for U+FFFD.
 public final class Tokenizer: Sendable {
     /// The kinds of model behind the facade.
     enum Model: Sendable {
         case byteLevelBPE(ByteLevelBPE)
+        case characterBPE(CharacterBPE)
+        case unigram(Unigram)
+        case wordPiece(WordPiece)
+    }
+
+    /// The values that a tokenizer is made of.
+    struct Parts: Sendable {
+        let vocabulary: Vocabulary
+        let model: Model
+        /// Matched in raw text.
+        var specialTokens: SpecialTokens
+        var normalizer = Normalizer()
+        /// Matched in normalised text.
+        var normalizedTokens = SpecialTokens([])
+        var preTokenizer = PreTokenizer(stages: [])
+        var decoder = TokenDecoder()
+        /// What is decoded instead of a token's own text.
+        var decodedTexts: [Int32: [UInt8]] = [:]
+        var named = NamedTokens()
+        var endOfGeneration: Set<Int32> = []
+        var prefix: [Int32] = []
+        var suffix: [Int32] = []
     }
 
     struct NamedTokens: Sendable {
         var bos, eos, eot, eom, unknown, padding: Int32?
     }
 
-    let vocabulary: Vocabulary
-    let model: Model
-    let specialTokens: SpecialTokens
-    let named: NamedTokens
-    let prefix: [Int32]
-    let suffix: [Int32]
-    let normalizesToNFC: Bool
+    let parts: Parts
+
+    var vocabulary: Vocabulary { parts.vocabulary }
+    var named: NamedTokens { parts.named }
+    var prefix: [Int32] { parts.prefix }
+    var suffix: [Int32] { parts.suffix }
 
     /// The tokens at which generation stops: those that the model names, and those known by their text (`<|im_end|>`, `<|eot_id|>` …).
-    public let endOfGenerationIDs: Set<Int32>
+    public var endOfGenerationIDs: Set<Int32> { parts.endOfGeneration }
 
-    init(
-        vocabulary: Vocabulary, model: Model, specialTokens: SpecialTokens, named: NamedTokens, endOfGeneration: Set<Int32>,
-        prefix: [Int32], suffix: [Int32], normalizesToNFC: Bool = false
-    ) {
-        self.vocabulary = vocabulary
-        self.model = model
-        self.specialTokens = specialTokens
-        self.named = named
-        endOfGenerationIDs = endOfGeneration
-        self.prefix = prefix
-        self.suffix = suffix
-        self.normalizesToNFC = normalizesToNFC
-    }
+    init(_ parts: Parts) { self.parts = parts }
 
     // MARK: Vocabulary
 
@@ -71,90 +84,19 @@ public final class Tokenizer: Sendable {
         id >= 0 && id < vocabularySize ? vocabulary.string(Int(id)) : nil
     }
 
-    /// The bytes that a token stands for; they need not be whole characters. Empty outside the vocabulary.
+    /// The bytes that a token stands for inside a text; they need not be whole characters. Empty outside the vocabulary.
     public func tokenBytes(_ id: Int32) -> [UInt8] {
         guard id >= 0, id < vocabularySize else { return [] }
-        let text = vocabulary.text(Int(id))
-        switch vocabulary.kinds[Int(id)] {
-        case .normal, .byte, .undefined, .unused: return ByteAlphabet.decoded(text)
-        case .control, .unknown, .userDefined: return Array(text)
+        let kind = vocabulary.kinds[Int(id)]
+        let decoder = parts.decoder
+        if kind == .unknown, let text = decoder.unknownText { return text }
+        guard decoder.isByteLevel else { return decoder.inside(decodedText(id)) }
+        switch kind {
+        case .control, .unknown, .userDefined: return decodedText(id)
+        case .normal, .byte, .undefined, .unused: return ByteAlphabet.decoded(vocabulary.text(Int(id)))
         }
     }
 
-    // MARK: Encoding
-
-    /// The ids of a text.
-    ///
-    /// - Parameters:
-    ///   - text: any text; it need not be normalised.
-    ///   - addSpecial: add what the model wants around a text (BOS, EOS).
-    ///   - parseSpecial: read the texts of special tokens ("<|im_end|>") as those tokens. Otherwise they are text like any other, so
-    ///     that what a user types cannot end a turn.
-    public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = false) -> [Int32] {
-        var text = text
-        return text.withUTF8 { encode($0, addSpecial: addSpecial, parseSpecial: parseSpecial) }
-    }
-
-    /// The ids of the bytes of a text, UTF-8 or not.
-    public func encode(_ bytes: UnsafeBufferPointer<UInt8>, addSpecial: Bool = true, parseSpecial: Bool = false) -> [Int32] {
-        let encoder: ByteLevelEncoder
-        switch model {
-        case .byteLevelBPE(let model): encoder = ByteLevelEncoder(model, byteCount: bytes.count)
-        }
-        if addSpecial { for token in prefix { encoder.append(token) } }
-        if let start = bytes.baseAddress {
-            let end = start + bytes.count
-            var p = start
-            while let match = specialTokens.find(from: p, in: start, end, parsingSpecial: parseSpecial) {
-                encodeText(p..<match.range.lowerBound, encoder)
-                encoder.append(match.id)
-                p = match.range.upperBound
-            }
-            encodeText(p..<end, encoder)
-        }
-        if addSpecial { for token in suffix { encoder.append(token) } }
-        return encoder.tokens
-    }
-
-    private func encodeText(_ range: Range<UnsafePointer<UInt8>>, _ encoder: ByteLevelEncoder) {
-        guard !range.isEmpty else { return }
-        let addsSpace: Bool
-        switch model {
-        case .byteLevelBPE(let model): addsSpace = model.preTokenizer.addsPrefixSpace && range.lowerBound[0] != UInt8(ascii: " ")
-        }
-        let text = UnsafeBufferPointer(start: range.lowerBound, count: range.count)
-        let normalized = normalizesToNFC ? Normalization.nfc(text) : nil
-        guard normalized != nil || addsSpace else { return encoder.encode(range) }
-        let changed = (addsSpace ? [UInt8(ascii: " ")] : []) + (normalized ?? Array(text))
-        changed.withUnsafeBufferPointer { encoder.encode($0.baseAddress!..<$0.baseAddress! + $0.count) }
-    }
-
-    // MARK: Decoding
-
-    /// The bytes that ids stand for.
-    ///
-    /// - Throws: `InputError` for an id outside the vocabulary.
-    public func decodeBytes(_ ids: some Sequence<Int32>, skipSpecial: Bool = true) throws(InputError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for id in ids {
-            guard id >= 0, id < vocabularySize else {
-                throw InputError("token \(id)", "the vocabulary has the ids 0 to \(vocabularySize - 1)")
-            }
-            if skipSpecial, isSpecial(id) { continue }
-            bytes += tokenBytes(id)
-        }
-        return bytes
-    }
-
-    /// The text that ids stand for, with U+FFFD for bytes that are no UTF-8.
-    ///
-    /// - Throws: `InputError` for an id outside the vocabulary.
-    public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool = true) throws(InputError) -> String {
-        String(decoding: try decodeBytes(ids, skipSpecial: skipSpecial), as: UTF8.self)
-    }
-
-    /// Decodes ids as they come.
-    public func streamDecoder(skipSpecial: Bool = true) -> StreamDecoder {
-        StreamDecoder(self, skipSpecial: skipSpecial)
-    }
+    /// What the decoder makes bytes of.
+    func decodedText(_ id: Int32) -> [UInt8] { parts.decodedTexts[id] ?? Array(vocabulary.text(Int(id))) }
 }

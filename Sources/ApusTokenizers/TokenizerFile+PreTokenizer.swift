@@ -1,18 +1,13 @@
 import ApusBase
 
 extension TokenizerFile {
-    /// Byte-level BPE shows by "ByteLevel" among the pre-tokenizers.
-    func readPreTokenizer() throws(InputError) -> PreTokenizer {
+    /// What splits the text; byte-level BPE shows by "ByteLevel" among the pre-tokenizers.
+    func readPreTokenizer() throws(InputError) -> (preTokenizer: PreTokenizer, isByteLevel: Bool) {
         var builder = Builder(file: self)
         try builder.add(preTokenizer, at: "pre_tokenizer")
-        guard builder.hasByteLevel else {
-            throw error(
-                "pre_tokenizer", "no \"ByteLevel\" is among the pre-tokenizers, so this is no byte-level BPE",
-                remedy: "byte-level BPE is what can be read so far")
-        }
         var result = PreTokenizer(stages: builder.stages)
         result.addsPrefixSpace = builder.addsPrefixSpace
-        return result
+        return (result, builder.hasByteLevel)
     }
 
     /// The patterns that split texts one after the other, their matches being isolated; nil when they do more than that.
@@ -49,12 +44,11 @@ extension TokenizerFile {
             case "Punctuation":
                 let behavior = try behavior(component["behavior"] ?? .string("Isolated"), at: location)
                 try addPattern(#"[\p{P}$+<=>^`|~]"#, behavior, inverted: false, at: location)
-            case "Whitespace": try addPattern(#"\w+|[^\w\s]+"#, .removed, inverted: true, at: location)
+            case "Whitespace": try add(.whitespace, type, at: location)
             case "WhitespaceSplit": try addPattern(#"\s"#, .removed, inverted: false, at: location)
-            default:
-                throw file.error(
-                    location, "the pre-tokenizer \"\(type)\" is not supported",
-                    remedy: "byte-level BPE with Split, Digits, Punctuation or Whitespace is")
+            case "Metaspace": try addMetaspace(component, at: location)
+            case "BertPreTokenizer": try add(.bert, type, at: location)
+            default: throw file.error(location, "the pre-tokenizer \"\(type)\" is not supported")
             }
         }
 
@@ -66,6 +60,23 @@ extension TokenizerFile {
             }
             if component["use_regex"]?.bool ?? true { try addPattern(WordScanner.gpt2Pattern, .isolated, inverted: false, at: location) }
             hasByteLevel = true
+        }
+
+        private mutating func addMetaspace(_ component: JSON, at location: String) throws(InputError) {
+            let name = component["prepend_scheme"]?.string ?? (component["add_prefix_space"]?.bool ?? true ? "always" : "never")
+            guard let prepending = PreTokenizer.Metaspace.Prepending(rawValue: name) else {
+                throw file.error(location, "\"prepend_scheme\" must be always, first or never")
+            }
+            let mark = try file.mark(component, at: location)
+            let metaspace = PreTokenizer.Metaspace(mark: mark, prepending: prepending, splits: component["split"]?.bool ?? true)
+            try add(.metaspace(metaspace), "Metaspace", at: location)
+        }
+
+        /// Adds a stage that has no pattern.
+        private mutating func add(_ stage: PreTokenizer.Stage, _ type: String, at location: String) throws(InputError) {
+            guard !hasByteLevel else { throw file.error(location, "\"\(type)\" after \"ByteLevel\" is not supported") }
+            stages.append(stage)
+            isolatedPatterns = nil
         }
 
         private mutating func addSplit(_ component: JSON, at location: String) throws(InputError) {

@@ -35,11 +35,13 @@ extension TokenizerFile {
         return try Vocabulary(texts: ordered, kinds: kinds, subject: subject)
     }
 
-    var specialTokens: SpecialTokens {
+    /// The added tokens that are matched in raw or in normalised text.
+    func specialTokens(normalizedBy normalizer: Normalizer?) -> SpecialTokens {
         SpecialTokens(
-            addedTokens.map { token in
-                SpecialTokens.Entry(
-                    id: Int32(token.id), text: Array(token.text.utf8), isSpecial: token.isSpecial, stripsLeft: token.stripsLeft,
+            addedTokens.filter { $0.isNormalized == (normalizer != nil) }.map { token in
+                let text = Array(token.text.utf8)
+                return SpecialTokens.Entry(
+                    id: Int32(token.id), text: normalizer?.normalized(text) ?? text, isSpecial: token.isSpecial, stripsLeft: token.stripsLeft,
                     stripsRight: token.stripsRight, isWholeWord: token.isWholeWord)
             })
     }

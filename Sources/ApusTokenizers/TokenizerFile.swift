@@ -7,6 +7,8 @@ struct TokenizerFile {
         var text: String
         var isSpecial: Bool
         var stripsLeft, stripsRight, isWholeWord: Bool
+        /// Matched in normalised text.
+        var isNormalized: Bool
     }
 
     let subject: String
@@ -20,6 +22,8 @@ struct TokenizerFile {
     /// The vocabulary's texts in file order, and the id of each.
     private(set) var texts = StringTable()
     private(set) var ids: [Int] = []
+    /// The scores of a unigram vocabulary.
+    private(set) var scores: [Double] = []
     private(set) var merges = StringTable()
 
     static func read(_ bytes: UnsafeRawBufferPointer, subject: String) throws(InputError) -> TokenizerFile {
@@ -57,7 +61,7 @@ struct TokenizerFile {
             addedTokens.append(
                 AddedToken(
                     id: id, text: text, isSpecial: flag("special"), stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
-                    isWholeWord: flag("single_word")))
+                    isWholeWord: flag("single_word"), isNormalized: flag("normalized")))
         }
     }
 
@@ -65,10 +69,9 @@ struct TokenizerFile {
         var file = self
         try reader.readObject { (key, reader) throws(InputError) in
             switch key {
-            // Unigram's vocabulary is an array; its kind is refused by name, later.
-            case "vocab" where try reader.peek() == UInt8(ascii: "{"): try file.readVocabulary(&reader)
+            case "vocab" where try reader.peek() == UInt8(ascii: "["): try file.readScoredVocabulary(&reader)
+            case "vocab": try file.readVocabulary(&reader)
             case "merges": try file.readMerges(&reader)
-            case "vocab": try reader.skipValue()
             default: file.modelOptions[key] = try reader.readValue()
             }
         }
@@ -86,6 +89,20 @@ struct TokenizerFile {
             ids.append(id)
         }
         (self.texts, self.ids) = (texts, ids)
+    }
+
+    /// Unigram's vocabulary is an array of [text, score].
+    private mutating func readScoredVocabulary(_ reader: inout JSONReader) throws(InputError) {
+        var (texts, scores) = (StringTable(), [Double]())
+        let subject = subject
+        try reader.readArray { (reader) throws(InputError) in
+            guard let entry = try reader.readValue().array, entry.count == 2, let text = entry[0].string, let score = entry[1].double else {
+                throw InputError(subject, at: "model.vocab[\(scores.count)]", "must be [\"text\", score]")
+            }
+            texts.append(text.utf8)
+            scores.append(score)
+        }
+        (self.texts, self.scores, ids) = (texts, scores, Array(0..<scores.count))
     }
 
     /// Merges are written "a b" or, since tokenizers 0.20, ["a", "b"].

@@ -9,6 +9,10 @@ extension TokenizerTables {
     /// - Throws: an `InputError` when the tokenizer does what no name of `tokenizer.ggml.pre` stands for.
     package init(tokenizerJSON bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
         let tokenizer = try Tokenizer(tokenizerJSON: bytes, config: config, subject: subject)
+        guard case .byteLevelBPE = tokenizer.parts.model else {
+            throw InputError(
+                subject, at: "model", "of the kinds of tokenizer only byte-level BPE can be written as GGUF's tables", remedy: "convert to a folder instead")
+        }
         var failure: InputError?
         var parts: (patterns: [String]?, ignoresMerges: Bool, addsPrefixSpace: Bool, merges: StringTable)?
         bytes.withUnsafeBytes { raw in

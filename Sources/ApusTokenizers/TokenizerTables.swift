@@ -20,6 +20,14 @@ package struct TokenizerTables: Sendable {
     package var addsBOS, addsEOS: Bool?
     /// `add_space_prefix`.
     package var addsSpacePrefix: Bool?
+    /// `scores` of the tokens of a SentencePiece vocabulary.
+    package var scores: [Double] = []
+    /// `remove_extra_whitespaces`.
+    package var removesExtraSpaces: Bool?
+    /// `precompiled_charsmap`: SentencePiece's compiled table of text replacements.
+    package var charsMap: [UInt8] = []
+    /// `cls_token_id`, `seperator_token_id` (so spelled): what BERT puts around a text.
+    package var classification, separator: Int?
 
     package init(
         subject: String, model: String, pre: String? = nil, tokens: StringTable, tokenTypes: [Int] = [],
@@ -39,27 +47,37 @@ extension Tokenizer {
     ///
     /// - Throws: `InputError` that names the key, token or merge which is missing, wrong or not supported.
     package convenience init(tables: TokenizerTables) throws(InputError) {
-        let subject = tables.subject
-        guard tables.model == "gpt2" else {
-            throw InputError(
-                subject, at: "tokenizer.ggml.model", "a tokenizer of the kind \"\(tables.model)\"",
-                remedy: "byte-level BPE (\"gpt2\") is what can be read so far")
-        }
-        let recipe = try PreTokenizerRecipe(named: tables.pre ?? "default", subject: subject)
-        let vocabulary = try Vocabulary(texts: tables.tokens, kinds: try Self.kinds(tables), subject: subject)
+        let vocabulary = try Vocabulary(texts: tables.tokens, kinds: try Self.kinds(tables), subject: tables.subject)
         let named = try Self.namedTokens(tables, vocabulary)
         let endOfGeneration = EndOfGeneration.claim(in: vocabulary, named: [named.eos, named.eot, named.eom])
+        var parts: Parts
+        switch tables.model {
+        case "gpt2": parts = try Self.byteLevel(tables, vocabulary, named)
+        case "llama": parts = try Self.sentencePieceBPE(tables, vocabulary, named)
+        case "gemma4": parts = try Self.gemma4(tables, vocabulary, named)
+        case "t5": parts = try Self.unigram(tables, vocabulary, named)
+        case "bert": parts = try Self.wordPiece(tables, vocabulary, named)
+        default:
+            throw InputError(
+                tables.subject, at: "tokenizer.ggml.model", "a tokenizer of the kind \"\(tables.model)\"",
+                remedy: "gpt2, llama, gemma4, t5 and bert can be read")
+        }
+        parts.named = named
+        parts.endOfGeneration = endOfGeneration
+        self.init(parts)
+    }
+
+    private static func byteLevel(_ tables: TokenizerTables, _ vocabulary: Vocabulary, _ named: NamedTokens) throws(InputError) -> Parts {
+        let subject = tables.subject
+        let recipe = try PreTokenizerRecipe(named: tables.pre ?? "default", subject: subject)
         var preTokenizer = try PreTokenizer(patterns: recipe.patterns, subject: subject)
         preTokenizer.addsPrefixSpace = tables.addsSpacePrefix ?? false
         let model = try ByteLevelBPE(
-            vocabulary: vocabulary, merges: tables.merges, preTokenizer: preTokenizer, ignoresMerges: recipe.ignoresMerges,
-            unknown: nil, subject: subject)
-        let special = SpecialTokens(vocabulary: vocabulary)
-        let prefix = try Self.edge(tables.addsBOS ?? recipe.addsBOS, named.bos, "BOS", subject)
-        let suffix = try Self.edge(tables.addsEOS ?? false, named.eos, "EOS", subject)
-        self.init(
-            vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: special, named: named,
-            endOfGeneration: endOfGeneration, prefix: prefix, suffix: suffix)
+            vocabulary: vocabulary, merges: tables.merges, ignoresMerges: recipe.ignoresMerges, unknown: nil, subject: subject)
+        return Parts(
+            vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: SpecialTokens(vocabulary: vocabulary), preTokenizer: preTokenizer,
+            decoder: .byteLevel, prefix: try edge(tables.addsBOS ?? recipe.addsBOS, named.bos, "BOS", subject),
+            suffix: try edge(tables.addsEOS ?? false, named.eos, "EOS", subject))
     }
 
     private static func kinds(_ tables: TokenizerTables) throws(InputError) -> [Vocabulary.Kind] {
@@ -88,7 +106,7 @@ extension Tokenizer {
             unknown: try checked(tables.unknown, "unknown_token_id"), padding: try checked(tables.padding, "padding_token_id"))
     }
 
-    private static func edge(_ isAdded: Bool, _ token: Int32?, _ name: String, _ subject: String) throws(InputError) -> [Int32] {
+    static func edge(_ isAdded: Bool, _ token: Int32?, _ name: String, _ subject: String) throws(InputError) -> [Int32] {
         guard isAdded else { return [] }
         guard let token else {
             throw InputError(
@@ -100,15 +118,14 @@ extension Tokenizer {
 }
 
 extension SpecialTokens {
-    /// Control, unknown and user-defined tokens; the last are matched always.
-    init(vocabulary: Vocabulary) {
+    /// Control, unknown and user-defined tokens, or those of some kinds; user-defined ones are matched always.
+    init(
+        vocabulary: Vocabulary,
+        where isIncluded: (Vocabulary.Kind) -> Bool = { $0 == .control || $0 == .unknown || $0 == .userDefined }
+    ) {
         var entries: [Entry] = []
-        for (id, kind) in vocabulary.kinds.enumerated() {
-            switch kind {
-            case .control, .unknown, .userDefined:
-                entries.append(Entry(id: Int32(id), text: Array(vocabulary.text(id)), isSpecial: kind != .userDefined))
-            case .undefined, .normal, .unused, .byte: break
-            }
+        for (id, kind) in vocabulary.kinds.enumerated() where isIncluded(kind) {
+            entries.append(Entry(id: Int32(id), text: Array(vocabulary.text(id)), isSpecial: kind != .userDefined))
         }
         self.init(entries)
     }

@@ -111,6 +111,9 @@ final class Vocabulary: @unchecked Sendable {
         UnsafeBufferPointer(start: bytes + Int(offsets[id]), count: Int(offsets[id + 1] - offsets[id]))
     }
 
+    /// The bytes of all texts together.
+    var byteCount: Int { Int(offsets[count]) }
+
     func string(_ id: Int) -> String { String(decoding: text(id), as: UTF8.self) }
 
     /// Before the vocabulary is shared: sets what a token is.

@@ -87,21 +87,20 @@ enum Goldens {
     @Test(
         "names what is wrong or not supported",
         arguments: [
-            (["normalizer": #"{"type": "Lowercase"}"#], [:], "Lowercase"),
-            (["pre_tokenizer": #"{"type": "Metaspace"}"#], [:], "Metaspace"),
-            (["pre_tokenizer": "null"], [:], "ByteLevel"),
+            (["normalizer": #"{"type": "Odd"}"#], [:], "Odd"),
+            (["pre_tokenizer": #"{"type": "Magic"}"#], [:], "Magic"),
             (
                 ["pre_tokenizer": #"{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated"}]}"#], [:],
                 "pretokenizers[0]"
             ),
-            (["decoder": #"{"type": "WordPiece"}"#], [:], "WordPiece"),
+            (["decoder": #"{"type": "WordPiece"}"#], [:], "byte-level"),
             (["post_processor": #"{"type": "Magic"}"#], [:], "Magic"),
             (["post_processor": #"{"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}]}"#], [:], "single[0]"),
             (["added_tokens": #"[{"id": 1, "content": "<x>"}]"#], [:], "<x>"),
             (["added_tokens": #"[{"id": 999999999, "content": "<x>"}]"#], [:], "999999999"),
             (["added_tokens": #"[{"id": -1, "content": "<x>"}]"#], [:], "added_tokens[0]"),
             (["added_tokens": #"[{"id": 4, "content": "ab"}]"#], [:], "ab"),
-            ([:], ["type": #""Unigram""#, "vocab": "[]"], "Unigram"),
+            ([:], ["type": #""WordLevel""#], "WordLevel"),
             ([:], ["merges": #"["a c"]"#], "merge 0"),
             ([:], ["merges": #"["a b", "ab a"]"#], "merge 1"),
             ([:], ["merges": #"["ab"]"#], "merge 0"),

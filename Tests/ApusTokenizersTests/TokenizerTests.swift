@@ -151,7 +151,7 @@ func tables(tokens: [String] = [], merges: [String] = [], special: [(String, Int
         ("eos_token_id", { $0.eos = -1 }),
         ("add_bos_token", { $0.addsBOS = true }),
         ("tokenizer.ggml.pre", { $0.pre = "no-such" }),
-        ("tokenizer.ggml.model", { $0.model = "llama" }),
+        ("tokenizer.ggml.model", { $0.model = "rwkv" }),
         (
             "0 tokens",
             {

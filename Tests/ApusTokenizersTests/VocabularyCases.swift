@@ -1,5 +1,5 @@
 import ApusBase
-import ApusCheckpoints
+import ApusModels
 import Glibc
 import Testing
 
@@ -12,22 +12,7 @@ enum VocabularyCases {
         return String(cString: cache) + "/llama.cpp-models"
     }()
 
-    static func tokenizer(_ name: String) throws -> Tokenizer {
-        try Tokenizer(tables: try tables(path: "\(folder!)/ggml-vocab-\(name).gguf"))
-    }
-
-    static func tables(path: String) throws -> TokenizerTables {
-        let metadata = try GGUFFile(path: path).metadata
-        let prefix = "tokenizer.ggml."
-        var tables = TokenizerTables(
-            subject: path, model: try metadata.string(prefix + "model") ?? "", pre: try metadata.string(prefix + "pre"),
-            tokens: try metadata.strings(prefix + "tokens") ?? StringTable(), tokenTypes: try metadata.ints(prefix + "token_type") ?? [],
-            merges: try metadata.strings(prefix + "merges") ?? StringTable())
-        tables.bos = try metadata.int(prefix + "bos_token_id")
-        tables.eos = try metadata.int(prefix + "eos_token_id")
-        tables.addsBOS = try metadata.bool(prefix + "add_bos_token")
-        return tables
-    }
+    static func tokenizer(_ name: String) throws -> Tokenizer { try ModelSource.tokenizer(path: "\(folder!)/ggml-vocab-\(name).gguf") }
 
     /// The texts of a `.inp` file with the ids that its `.out` file gives for each.
     static func cases(_ name: String) throws -> [(text: [UInt8], ids: [Int32])] {
@@ -65,27 +50,25 @@ struct LlamaCppVocabularyTests {
     static let byteLevel = [
         "command-r", "deepseek-coder", "deepseek-llm", "falcon", "gpt-2", "llama-bpe", "mpt", "qwen2", "qwen35", "refact", "starcoder",
     ]
+    static let sentencePiece = ["llama-spm", "phi-3", "gemma-4"]
 
-    @Test("gives llama.cpp's ids, and the text back", arguments: byteLevel)
+    @Test("gives llama.cpp's ids, and the text back", arguments: byteLevel + sentencePiece + ["bert-bge"])
     func cases(name: String) throws {
         let tokenizer = try VocabularyCases.tokenizer(name)
         let cases = try VocabularyCases.cases(name)
         #expect(cases.count > 40)
         for (text, ids) in cases {
             #expect(tokenizer.ids(text) == ids, "\(String(decoding: text, as: UTF8.self).debugDescription)")
-            #expect(try tokenizer.decodeBytes(ids) == text)
+            if name != "bert-bge" { #expect(try tokenizer.decodeBytes(ids) == text) }
         }
     }
 
-    @Test("loads the byte-level vocabularies that come without cases", arguments: ["aquila", "gpt-neox"])
+    @Test("loads the vocabularies that come without cases", arguments: ["aquila", "gpt-neox", "baichuan", "nomic-bert-moe"])
     func loads(name: String) throws {
         let tokenizer = try VocabularyCases.tokenizer(name)
-        let text = Array("Hello, wörld! 你好 1234\n\n  x".utf8)
-        #expect(try tokenizer.decodeBytes(tokenizer.ids(text)) == text)
-    }
-
-    @Test("says what it cannot read", arguments: ["llama-spm", "bert-bge", "nomic-bert-moe", "gemma-4"])
-    func otherKinds(name: String) {
-        #expect(throws: InputError.self) { try VocabularyCases.tokenizer(name) }
+        let text = Array("Hello, wörld! 你好 1234 x".utf8)
+        let decoded = try tokenizer.decodeBytes(tokenizer.ids(text))
+        // The charsmap of nomic-bert-moe changes nothing in this text.
+        #expect(decoded == text)
     }
 }

@@ -145,4 +145,5 @@ def main():
                 json.dumps([row["ids"], row["text"]] + ([] if shared else [row["special"]]), separators=(",", ":")) for row in rows) + "\n]\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+import ApusBase
+
+extension Tokenizer {
+    /// Builds the tokenizer of a SentencePiece `tokenizer.model`, BPE or unigram: it gives the ids that the `sentencepiece` package gives.
+    ///
+    /// - Parameters:
+    ///   - bytes: the file's bytes.
+    ///   - config: the bytes of `tokenizer_config.json`, which may say that BOS and EOS are added; a bare file adds BOS to a BPE's texts
+    ///     and EOS to a unigram model's, as LLaMA and T5 do.
+    ///   - subject: names the file in errors.
+    /// - Throws: an `InputError` for a file that is cut or malformed.
+    public convenience init(
+        sentencePieceModel bytes: [UInt8], config: [UInt8]? = nil, subject: String = "tokenizer.model"
+    ) throws(InputError) {
+        let file = try SentencePieceModel(bytes, subject: subject)
+        let kinds = file.types.map { Vocabulary.Kind(rawValue: UInt8($0))! }
+        let vocabulary = try Vocabulary(texts: file.pieces, kinds: kinds, subject: subject)
+        let userDefined = SpecialTokens(vocabulary: vocabulary) { $0 == .userDefined }
+        let model = try Self.model(file, vocabulary)
+        let normalizer = SentencePieceNormalizer(
+            charsMap: file.charsMap.isEmpty ? nil : try PrecompiledCharsMap(file.charsMap, subject: subject),
+            prefix: file.addsDummyPrefix ? .once : .none, removesExtraSpaces: file.removesExtraSpaces, escapesSpaces: file.escapesSpaces,
+            spaceIsSuffix: file.spaceIsSuffix, protected: userDefined.entries.isEmpty ? nil : userDefined)
+        let leading: TokenDecoder.LeadingSpace = file.removesExtraSpaces ? .dropped : file.addsDummyPrefix ? .droppedOnce : .kept
+        let settings = try Self.settings(config, vocabulary, subject: subject)
+        var named = settings.named
+        named.bos = named.bos ?? Self.control(file.bos, vocabulary)
+        named.eos = named.eos ?? Self.control(file.eos, vocabulary)
+        named.padding = named.padding ?? Self.control(file.padding, vocabulary)
+        named.unknown = named.unknown ?? kinds.firstIndex(of: .unknown).map(Int32.init)
+        let isBPE = file.kind == .bpe
+        // SentencePiece's BPE keeps user-defined pieces whole; in a unigram model they compete by their score.
+        self.init(
+            Parts(
+                vocabulary: vocabulary, model: model, specialTokens: SpecialTokens(vocabulary: vocabulary) { $0 == .control },
+                normalizer: Normalizer(steps: [.sentencePiece(normalizer)]), normalizedTokens: isBPE ? userDefined : SpecialTokens([]),
+                decoder: TokenDecoder(
+                    steps: [.sentencePiece(leading)], hasByteFallback: file.hasByteFallback, unknownText: file.unknownText),
+                named: named, endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]),
+                prefix: settings.addsBOS ?? isBPE ? named.bos.map { [$0] } ?? [] : [],
+                suffix: settings.addsEOS ?? !isBPE ? named.eos.map { [$0] } ?? [] : []))
+    }
+
+    private static func control(_ text: String, _ vocabulary: Vocabulary) -> Int32? {
+        vocabulary.id(text).flatMap { vocabulary.kinds[$0] == .control ? Int32($0) : nil }
+    }
+
+    private static func model(_ file: SentencePieceModel, _ vocabulary: Vocabulary) throws(InputError) -> Model {
+        let subject = file.subject
+        let fallback = file.hasByteFallback ? ByteFallback(vocabulary) : nil
+        guard !file.hasByteFallback || fallback != nil else {
+            throw InputError(subject, "says that it has a piece for each byte, but some are missing")
+        }
+        let unknown = vocabulary.kinds.firstIndex(of: .unknown)
+        switch file.kind {
+        case .bpe: return try bpe(vocabulary, scores: file.scores, fallback, unknown, subject: subject)
+        case .unigram:
+            return .unigram(
+                try Unigram(
+                    vocabulary: vocabulary, scores: file.scores, unknown: unknown, byteFallback: fallback, sums: .running,
+                    userDefinedScore: { Double(Float(0.1 * Double($0 - 1))) }, subject: subject))
+        case .word, .character:
+            throw InputError(subject, at: "trainer_spec.model_type", "a model of the kind \(file.kind)", remedy: "BPE and unigram can be read")
+        }
+    }
+
+    /// SentencePiece's BPE: merges by the scores of what they make. Unused pieces are not made.
+    static func bpe(
+        _ vocabulary: Vocabulary, scores: [Double], _ fallback: ByteFallback?, _ unknown: Int?, subject: String
+    ) throws(InputError) -> Model {
+        let (merges, strangers) = try MergeTable.byScores(scores, vocabulary, subject: subject) {
+            vocabulary.kinds[$0] == .normal
+        }
+        return .characterBPE(
+            CharacterBPE(
+                vocabulary: vocabulary, merges: merges, strangers: strangers, byteFallback: fallback, unknown: unknown, fusesUnknown: true))
+    }
+}
