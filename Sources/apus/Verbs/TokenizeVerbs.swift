@@ -5,7 +5,7 @@ import ArgumentParser
 struct TokenizeVerb: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "tokenize", abstract: "Turn a text into token ids.")
 
-    @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json.") var model: String
+    @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json, tokenizer.model or vocab.txt.") var model: String
     @OptionGroup var output: OutputOptions
     @Option(name: .long, parsing: .unconditional, help: "The text.") var text: String?
     @Option(name: .long, help: "A file with the text, its bytes taken as they are.") var file: String?
@@ -30,7 +30,7 @@ struct TokenizeVerb: ParsableCommand {
 struct DetokenizeVerb: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "detokenize", abstract: "Turn token ids into text.")
 
-    @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json.") var model: String
+    @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json, tokenizer.model or vocab.txt.") var model: String
     @OptionGroup var output: OutputOptions
     @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: NumberList<Int32>
 
