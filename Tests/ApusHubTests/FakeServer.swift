@@ -88,7 +88,7 @@ final class FakeServer: Sendable {
                 let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
                 context.flush()
                 // The client drops what it has not read yet when the connection ends, so that a busy machine needs some time here.
-                context.eventLoop.scheduleTask(in: .milliseconds(1000)) { loopBound.value.close(promise: nil) }
+                context.eventLoop.scheduleTask(in: .seconds(3)) { loopBound.value.close(promise: nil) }
             } else {
                 context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             }
