@@ -1,28 +1,18 @@
 /// Exact counts of a decoder.
 extension DecoderDescription {
     /// All parameters, a tied head once.
-    public var parameterCount: Int {
-        let blocks = layers.map { layer in
-            let a = layer.attention, f = layer.feedForward
-            let queryWidth = a.heads * a.headSize, kvWidth = a.kvHeads * a.headSize
-            var count = width * (queryWidth + 2 * kvWidth) + queryWidth * width + 3 * width * f.width + 2 * width
-            if a.inputBias { count += queryWidth + 2 * kvWidth }
-            if a.outputBias { count += width }
-            if a.queryKeyNorm { count += 2 * a.headSize }
-            if f.bias { count += 2 * f.width + width }
-            return count
-        }
-        return blocks.reduce(0, +) + width + vocabularySize * width * (tiedHead ? 1 : 2)
-    }
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
     /// Multiplications and additions of one token at the end of `context` positions: two per weight of a product, and attention.
     public func flopsPerToken(context: Int) -> Int {
+        let e = embedding.width ?? width
         let blocks = layers.map { layer in
-            let a = layer.attention
-            let products = width * (a.heads + 2 * a.kvHeads) * a.headSize + a.heads * a.headSize * width + 3 * width * layer.feedForward.width
+            let a = layer.attention, f = layer.feedForward
+            let projections = width * (a.heads + 2 * a.kvHeads) * a.headSize + a.heads * a.headSize * width
+            let products = projections + (f.kind == .gated ? 3 : 2) * width * f.width
             return 2 * products + 4 * a.heads * a.headSize * min(context, a.window ?? context)
         }
-        return blocks.reduce(0, +) + 2 * width * vocabularySize
+        return blocks.reduce(0, +) + 2 * e * vocabularySize + (e == width ? 0 : 4 * e * width)
     }
 
     /// Bytes of keys and values a position takes, with elements of `elementByteCount` bytes.

@@ -8,110 +8,93 @@ public struct DecoderDescription: Sendable, Equatable {
     public var width: Int
     /// Positions the model was made for.
     public var contextLength: Int
-    /// The norm before each part of a block and before the output projection.
+    /// Of the blocks, the final norm and the norm of the embedding.
     public var norm: NormKind
-    /// How attention learns where tokens stand.
+    /// Whether a norm stands before the head; models whose blocks end with one have none.
+    public var finalNorm: Bool
+    /// How the model learns where tokens stand.
     public var position: PositionEncoding
+    /// From ids to the first residual.
+    public var embedding: EmbeddingDescription
     /// The blocks, from the embedding to the output.
     public var layers: [LayerDescription]
-    /// The output projection is the embedding's matrix.
-    public var tiedHead: Bool
+    /// From the last residual to logits.
+    public var head: HeadDescription
+    /// The tokens around a blank of the models that see their context in both directions; nil: the model knows no blanks.
+    public var infilling: InfillingTokens?
 
     /// A description from its parts; that they fit each other is for whoever reads them from a file to see to.
     public init(
-        architecture: String, vocabularySize: Int, width: Int, contextLength: Int, norm: NormKind, position: PositionEncoding,
-        layers: [LayerDescription], tiedHead: Bool
+        architecture: String, vocabularySize: Int, width: Int, contextLength: Int, norm: NormKind, finalNorm: Bool = true,
+        position: PositionEncoding, embedding: EmbeddingDescription = EmbeddingDescription(), layers: [LayerDescription],
+        head: HeadDescription, infilling: InfillingTokens? = nil
     ) {
         self.architecture = architecture
         self.vocabularySize = vocabularySize
         self.width = width
         self.contextLength = contextLength
         self.norm = norm
+        self.finalNorm = finalNorm
         self.position = position
+        self.embedding = embedding
         self.layers = layers
-        self.tiedHead = tiedHead
+        self.head = head
+        self.infilling = infilling
+    }
+
+    /// How a layer knows positions.
+    public func position(of layer: LayerDescription) -> PositionEncoding { layer.position ?? position }
+
+    /// Positions beyond which the model cannot go at all: those of a learned table.
+    public var positionLimit: Int? {
+        if case .learned = position { contextLength } else { nil }
     }
 }
 
-/// How activations are brought to one scale, with the constant ε that keeps the divisor above 0.
-public enum NormKind: Sendable, Equatable {
-    /// x / √(mean(x²) + ε) · w (Zhang & Sennrich 2019).
-    case rms(epsilon: Float)
-}
+/// From ids to the first residual.
+public struct EmbeddingDescription: Sendable, Equatable {
+    /// Width of the embedding's rows where it is not the model's: they are projected to it, and from it before the head.
+    public var width: Int?
+    /// Factor of the rows (Gemma: √C).
+    public var scale: Float
+    /// A norm after the embedding (BLOOM).
+    public var norm: Bool
 
-/// How the position of a token enters the model.
-public enum PositionEncoding: Sendable, Equatable {
-    /// Queries and keys are turned by angles that grow with the position (Su et al. 2021).
-    case rotary(RotaryDescription)
-}
-
-/// One block: pre-norm, attention, then pre-norm, feed-forward, each added to the residual.
-public struct LayerDescription: Sendable, Equatable {
-    /// The block's first part.
-    public var attention: AttentionDescription
-    /// The block's second part.
-    public var feedForward: FeedForwardDescription
-
-    /// A block from its two parts.
-    public init(attention: AttentionDescription, feedForward: FeedForwardDescription) {
-        self.attention = attention
-        self.feedForward = feedForward
-    }
-}
-
-/// Causal self-attention: projections C → H·D, C → K·D (twice) and H·D → C.
-public struct AttentionDescription: Sendable, Equatable {
-    /// H
-    public var heads: Int
-    /// K: as many as heads (MHA), fewer (GQA, Ainslie et al. 2023) or one (MQA, Shazeer 2019).
-    public var kvHeads: Int
-    /// D
-    public var headSize: Int
-    /// Positions a query sees, its own included (Mistral's sliding window); nil: all before it.
-    public var window: Int?
-    /// Biases of the query, key and value projections.
-    public var inputBias: Bool
-    /// Bias of the output projection.
-    public var outputBias: Bool
-    /// RMSNorm of each query and key head before the rotation (Qwen3).
-    public var queryKeyNorm: Bool
-
-    /// All positions, no biases and no norms unless said otherwise.
-    public init(
-        heads: Int, kvHeads: Int, headSize: Int, window: Int? = nil, inputBias: Bool = false, outputBias: Bool = false,
-        queryKeyNorm: Bool = false
-    ) {
-        self.heads = heads
-        self.kvHeads = kvHeads
-        self.headSize = headSize
-        self.window = window
-        self.inputBias = inputBias
-        self.outputBias = outputBias
-        self.queryKeyNorm = queryKeyNorm
-    }
-}
-
-/// The gated feed-forward network of a block: two projections C → F and one F → C.
-public struct FeedForwardDescription: Sendable, Equatable {
-    /// What the gate goes through.
-    public enum Activation: String, Sendable {
-        /// x · σ(x) (Elfwing et al. 2018).
-        case silu
-        /// GELU in its form with tanh (Hendrycks & Gimpel 2016).
-        case geluTanh
-    }
-
-    /// F
-    public var width: Int
-    /// down(activation(gate x) · up x) (SwiGLU and kin, Shazeer 2020).
-    public var gatedBy: Activation
-    /// Biases of all three projections.
-    public var bias: Bool
-
-    /// F and the gate's activation; no biases unless said otherwise.
-    public init(width: Int, gatedBy: Activation = .silu, bias: Bool = false) {
+    /// The rows as they are, unless said otherwise.
+    public init(width: Int? = nil, scale: Float = 1, norm: Bool = false) {
         self.width = width
-        self.gatedBy = gatedBy
+        self.scale = scale
+        self.norm = norm
+    }
+}
+
+/// From the last residual to logits.
+public struct HeadDescription: Sendable, Equatable {
+    /// The output projection is the embedding's matrix.
+    public var tied: Bool
+    /// Whether logits have a bias each.
+    public var bias: Bool
+    /// c: logits become c · tanh(logit / c) (Gemma 2).
+    public var softCap: Float?
+
+    /// The bare product, unless said otherwise.
+    public init(tied: Bool, bias: Bool = false, softCap: Float? = nil) {
+        self.tied = tied
         self.bias = bias
+        self.softCap = softCap
+    }
+}
+
+/// The tokens that part a text with a blank from what fills it (GLM, Du et al. 2022).
+public struct InfillingTokens: Sendable, Equatable {
+    /// Stands before what fills the blank; all before it sees itself in both directions.
+    public var start: Int
+    /// The blank: the first of these that the text holds.
+    public var masks: [Int]
+
+    /// The ids as the model's tokenizer has them.
+    public init(start: Int, masks: [Int]) {
+        self.start = start
+        self.masks = masks
     }
 }

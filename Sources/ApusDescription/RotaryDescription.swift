@@ -61,12 +61,17 @@ public struct RotaryDescription: Sendable, Equatable {
     public var scaling: Scaling
     /// Elements of a head that turn, an even number; the others pass.
     public var dimensions: Int
+    /// Frequencies rounded to f16, as ChatGLM-6B keeps them.
+    public var roundsFrequencies: Bool
 
     /// LLaMA's embedding, without scaling, unless said otherwise.
-    public init(style: Style = .halfSplit, base: Double = 10000, scaling: Scaling = .none, dimensions: Int) {
+    public init(
+        style: Style = .halfSplit, base: Double = 10000, scaling: Scaling = .none, dimensions: Int, roundsFrequencies: Bool = false
+    ) {
         self.style = style
         self.base = base
         self.scaling = scaling
         self.dimensions = dimensions
+        self.roundsFrequencies = roundsFrequencies
     }
 }

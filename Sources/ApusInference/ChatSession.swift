@@ -86,8 +86,7 @@ public final class ChatSession {
     private func respond(to conversation: [ChatMessage], _ piece: (String) -> Bool) throws(InputError) -> ChatTurn {
         let (kept, text, ids) = try fitted(conversation)
         // At least one token runs: its logits are needed.
-        let reused = min(zip(stream.ids, ids).prefix { $0 == $1 }.count, ids.count - 1)
-        stream.truncate(to: reused)
+        let reused = stream.truncate(to: min(zip(stream.ids, ids).prefix { $0 == $1 }.count, ids.count - 1))
         let generation = try Generation(
             stream, tokenizer: prompt.tokenizer, prompt: Array(ids[reused...]), sampling: sampling, maxTokens: maxTokens, stops: stops,
             sequence: answers)

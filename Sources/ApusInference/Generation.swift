@@ -57,7 +57,7 @@ public final class Generation {
             let seconds = start.duration(to: .now).seconds
             if isPrompt { promptSeconds += seconds } else { decodeSeconds += seconds }
         }
-        let chunk = pending.prefix(TokenStream.chunkSize)
+        let chunk = pending.prefix(stream.chunk(of: pending))
         pending = pending.dropFirst(chunk.count)
         let logits = try stream.append(chunk, before: pending.count)
         guard pending.isEmpty else { return "" }

@@ -10,6 +10,8 @@ public final class TokenStream {
     /// Tokens whose keys and values are in the cache.
     public private(set) var ids: [Int32] = []
     let cache: KeyValueCache
+    /// What stands before the start of the answer, of models that know blanks.
+    private var infilling = InfillingContext.none
     private let workspace: Workspace
 
     /// Tokens of a prompt that run together. Longer chunks gain little, and their activations leave the cache.
@@ -35,8 +37,13 @@ public final class TokenStream {
     /// Tokens it has room for.
     public var capacity: Int { cache.capacity }
 
-    /// Forgets all but the first `count` tokens.
-    public func truncate(to count: Int) { ids.removeLast(max(0, ids.count - count)) }
+    /// Forgets all but the first `count` tokens, or all of them if that would part a context that sees itself in both directions.
+    /// Returns how many are left.
+    @discardableResult public func truncate(to count: Int) -> Int {
+        let kept = count <= infilling.length ? 0 : count
+        ids.removeLast(max(0, ids.count - kept))
+        return ids.count
+    }
 
     /// Takes over the tokens of another stream of the same model and capacity; what both begin with is not copied.
     func fork(_ other: TokenStream) {
@@ -47,6 +54,18 @@ public final class TokenStream {
                 positions: shared..<other.ids.count)
         }
         ids = other.ids
+        infilling = other.infilling
+    }
+
+    /// How many of the next tokens should run together: a chunk of them, but all of a context that sees itself in both directions.
+    func chunk(of new: some Collection<Int32>) -> Int {
+        let context = ids.isEmpty ? context(of: new).length : 0
+        return min(new.count, context < Self.chunkSize ? Self.chunkSize : context + 1)
+    }
+
+    private func context(of new: some Collection<Int32>) -> InfillingContext {
+        guard let tokens = model.description.infilling else { return .none }
+        return InfillingContext(of: new, tokens)
     }
 
     /// - Throws: an `InputError` when `count` more tokens do not fit.
@@ -83,16 +102,19 @@ public final class TokenStream {
             throw InputError("the token ids", "\(wrong) is not from 0 to \(vocabulary - 1)")
         }
         let total = ids.count + new.count + rest
-        for start in stride(from: 0, to: new.count, by: Self.chunkSize) {
-            let end = min(start + Self.chunkSize, new.count)
+        if ids.isEmpty { infilling = context(of: new) }
+        var start = 0
+        while start < new.count {
+            let end = start + chunk(of: new[start...])
             let wanted = logits(start, end)
             let input = Decoder.Input(
-                ids: Array(new[start..<end]), position: ids.count, cache: cache, sequenceLength: total,
+                ids: Array(new[start..<end]), position: ids.count, cache: cache, sequenceLength: total, infilling: infilling,
                 logits: wanted.lowerBound - start..<wanted.upperBound - start)
             let rows = model.forward([input], workspace: workspace)
             ids.append(contentsOf: new[start..<end])
             model.backend.synchronize()
             if rows.count > 0 { body(start, rows) }
+            start = end
         }
     }
 
@@ -103,7 +125,7 @@ public final class TokenStream {
             throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
         }
         let inputs = zip(streams, next).map { stream, id in
-            Decoder.Input(ids: [id], position: stream.ids.count, cache: stream.cache, logits: 0..<1)
+            Decoder.Input(ids: [id], position: stream.ids.count, cache: stream.cache, infilling: stream.infilling, logits: 0..<1)
         }
         let rows = streams[0].model.forward(inputs, workspace: workspace)
         for (stream, id) in zip(streams, next) { stream.ids.append(id) }

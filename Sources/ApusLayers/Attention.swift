@@ -1,20 +1,54 @@
 import ApusTensor
 
-/// Grouped-query self-attention with rotary positions; head counts come from the widths of its projections.
+/// Grouped-query self-attention; head counts come from the widths of its projections.
 package final class Attention: Sendable {
+    /// Elements of each head that turn, from `first` on, by the angles of a table of the context.
+    package struct Rotation: Sendable, Equatable {
+        /// Index into `ForwardContext.angles`.
+        package var angles: Int
+        package var first: Int
+        package var interleaved: Bool
+
+        package init(angles: Int, first: Int = 0, interleaved: Bool) {
+            self.angles = angles
+            self.first = first
+            self.interleaved = interleaved
+        }
+    }
+
+    /// What the scores are made of, besides queries and keys.
+    package struct Scores: Sendable {
+        package var scale: Float
+        package var softCap: Float?
+        package var slopes: ScoreSlopes?
+        package var window: Int?
+        /// Whether the positions of a segment's prefix see each other in both directions.
+        package var seesPrefix: Bool
+
+        package init(
+            scale: Float, softCap: Float? = nil, slopes: ScoreSlopes? = nil, window: Int? = nil, seesPrefix: Bool = false
+        ) {
+            self.scale = scale
+            self.softCap = softCap
+            self.slopes = slopes
+            self.window = window
+            self.seesPrefix = seesPrefix
+        }
+    }
+
     package let query: Linear
     package let key: Linear
     package let value: Linear
     package let output: Linear
-    package let queryNorm: RMSNorm?
-    package let keyNorm: RMSNorm?
+    package let queryNorm: Norm?
+    package let keyNorm: Norm?
     package let headSize: Int
-    package let window: Int?
-    package let interleavedRotary: Bool
+    package let rotations: [Rotation]
+    package let scores: Scores
 
     package init(
-        query: Linear, key: Linear, value: Linear, output: Linear, queryNorm: RMSNorm?, keyNorm: RMSNorm?, headSize: Int, window: Int?,
-        interleavedRotary: Bool
+        query: Linear, key: Linear, value: Linear, output: Linear, queryNorm: Norm?, keyNorm: Norm?, headSize: Int, rotations: [Rotation],
+        scores: Scores
     ) {
         self.query = query
         self.key = key
@@ -23,36 +57,39 @@ package final class Attention: Sendable {
         self.queryNorm = queryNorm
         self.keyNorm = keyNorm
         self.headSize = headSize
-        self.window = window
-        self.interleavedRotary = interleavedRotary
+        self.rotations = rotations
+        self.scores = scores
     }
 
     package func shape(cacheType: DType) -> AttentionShape {
         AttentionShape(
-            heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: 1 / Float(headSize).squareRoot(),
-            window: window, cacheType: cacheType)
+            heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: scores.scale, window: scores.window,
+            seesPrefix: scores.seesPrefix, softCap: scores.softCap, cacheType: cacheType)
     }
 
-    /// residual += output(attend(x)); x is the normed residual.
-    package func callAsFunction(_ x: Rows, residual: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
+    /// out = output(attend(x)), or added to what `out` holds.
+    package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let backend = context.backend
-        let shape = shape(cacheType: cacheType)
         let queryWidth = query.outputs, kvWidth = key.outputs
         let projected = context.workspace.rows(.projected, count: x.count, width: queryWidth + 2 * kvWidth)
         let queries = projected.columns(0..<queryWidth)
         let keys = projected.columns(queryWidth..<queryWidth + kvWidth)
         let values = projected.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)
         backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)])
-        if let queryNorm { backend.rmsNormHeads(queries, heads: shape.heads, weight: queryNorm.weight, epsilon: queryNorm.epsilon) }
-        if let keyNorm { backend.rmsNormHeads(keys, heads: shape.kvHeads, weight: keyNorm.weight, epsilon: keyNorm.epsilon) }
-        backend.rotary(
-            queries, heads: shape.heads, cosines: context.cosines, sines: context.sines, interleaved: interleavedRotary)
-        backend.rotary(
-            keys, heads: shape.kvHeads, cosines: context.cosines, sines: context.sines, interleaved: interleavedRotary)
+        queryNorm?.onHeads(queries, size: headSize, backend)
+        keyNorm?.onHeads(keys, size: headSize, backend)
+        for rotation in rotations {
+            let angles = context.angles[rotation.angles]
+            for heads in [queries, keys] {
+                backend.rotary(
+                    heads, headSize: headSize, first: rotation.first, cosines: angles.cosines, sines: angles.sines,
+                    interleaved: rotation.interleaved)
+            }
+        }
         let attended = context.workspace.rows(.attended, count: x.count, width: queryWidth)
         backend.attend(
-            shape, queries: queries, keys: keys, values: values, segments: context.segments, caches: context.caches(layer: layer),
-            into: attended)
-        backend.linear(attended, [output.product(into: residual, adds: true)])
+            shape(cacheType: cacheType), queries: queries, keys: keys, values: values, segments: context.segments,
+            caches: context.caches(layer: layer), slopes: scores.slopes, into: attended)
+        backend.linear(attended, [output.product(into: out, adds: adds)])
     }
 }

@@ -13,19 +13,15 @@ package struct ForwardContext {
     package let segments: [Segment]
     /// One a segment.
     package let stores: [any KeyValueStore]
-    /// `[M, pairs]`
-    package let cosines: Rows
-    package let sines: Rows
+    /// Of the rows' positions, one for each way to turn that the layers have.
+    package let angles: [RotaryAngles]
     package let workspace: Workspace
 
-    package init(
-        backend: any Backend, segments: [Segment], stores: [any KeyValueStore], cosines: Rows, sines: Rows, workspace: Workspace
-    ) {
+    package init(backend: any Backend, segments: [Segment], stores: [any KeyValueStore], angles: [RotaryAngles], workspace: Workspace) {
         self.backend = backend
         self.segments = segments
         self.stores = stores
-        self.cosines = cosines
-        self.sines = sines
+        self.angles = angles
         self.workspace = workspace
     }
 

@@ -2,6 +2,19 @@ import ApusDescription
 import ApusTensor
 import Glibc
 
+/// Cosines and sines of the angles by which the rows of a batch turn: `[M, pairs]`.
+package struct RotaryAngles {
+    package let cosines: Rows
+    package let sines: Rows
+
+    package init(cosines: Rows, sines: Rows) {
+        self.cosines = cosines
+        self.sines = sines
+    }
+
+    package func rows(_ range: Range<Int>) -> RotaryAngles { RotaryAngles(cosines: cosines.rows(range), sines: sines.rows(range)) }
+}
+
 /// Cosines and sines of rotary positions, computed in double precision.
 package final class RotaryTable: Sendable {
     package let description: RotaryDescription
@@ -15,12 +28,12 @@ package final class RotaryTable: Sendable {
         frequencies = RotaryTable.frequencies(description, base: description.base)
     }
 
-    /// Fills cosines and sines `[positions, pairs]`. `sequenceLength` matters to dynamic NTK alone.
-    package func fill(positions: some Sequence<Int>, sequenceLength: Int, cosines: Rows, sines: Rows) {
+    /// Fills a row a position. `sequenceLength` matters to dynamic NTK alone.
+    package func fill(_ angles: RotaryAngles, positions: some Sequence<Int>, sequenceLength: Int) {
         let frequencies = self.frequencies(sequenceLength: sequenceLength)
         let factor = attentionFactor
         for (row, position) in positions.enumerated() {
-            let c = cosines[row], s = sines[row]
+            let c = angles.cosines[row], s = angles.sines[row]
             for i in 0..<pairCount {
                 // The reference rounds the angle to f32; far positions would differ otherwise.
                 let angle = Double(Float(position) * Float(frequencies[i]))
@@ -49,6 +62,11 @@ package final class RotaryTable: Sendable {
     }
 
     private static func frequencies(_ description: RotaryDescription, base: Double) -> [Double] {
+        let exact = unroundedFrequencies(description, base: base)
+        return description.roundsFrequencies ? exact.map { Double(Float16($0)) } : exact
+    }
+
+    private static func unroundedFrequencies(_ description: RotaryDescription, base: Double) -> [Double] {
         let pairs = description.dimensions / 2
         let plain = (0..<pairs).map { pow(base, -2 * Double($0) / Double(description.dimensions)) }
         switch description.scaling {

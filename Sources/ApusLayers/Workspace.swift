@@ -2,7 +2,7 @@ import ApusTensor
 
 /// Buffers of intermediate results, kept from pass to pass and grown when a pass has more rows.
 package final class Workspace {
-    package enum Slot: Int, CaseIterable { case hidden, normed, projected, attended, gateUp, cosines, sines, logits, lastRows }
+    package enum Slot: Int, CaseIterable { case hidden, normed, branch, projected, attended, gateUp, angles, logits, lastRows }
 
     private let backend: any Backend
     private var storages: [Storage?] = Array(repeating: nil, count: Slot.allCases.count)

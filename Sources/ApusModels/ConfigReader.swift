@@ -57,6 +57,9 @@ struct ConfigReader {
         return value
     }
 
+    func has(_ key: String) -> Bool { object[key] != nil }
+    func isNull(_ key: String) -> Bool { object[key]?.isNull ?? true }
+
     var unusedKeys: [String] { object.keys.filter { !used.contains($0) } }
 
     func error(_ key: String, _ rule: String, remedy: String? = nil) -> InputError {

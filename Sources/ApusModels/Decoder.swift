@@ -7,24 +7,28 @@ public final class Decoder: Sendable {
     /// Its shapes and kinds; `vocabularySize` is the number of logits.
     public let description: DecoderDescription
     package let backend: any Backend
-    package let embedding: PackedMatrix
+    package let embedding: TokenEmbedding
     package let blocks: [DecoderBlock]
-    package let norm: RMSNorm
+    /// Before the head; nil where blocks end with a norm.
+    package let norm: Norm?
+    /// Back to the embedding's width, where that is not the model's.
+    package let headProjection: Linear?
     package let head: Linear
-    package let rotary: RotaryTable
+    /// The ways to turn that the layers have.
+    let rotations: [RotaryChannel]
 
     init(
-        description: DecoderDescription, backend: any Backend, embedding: PackedMatrix, blocks: [DecoderBlock], norm: RMSNorm, head: Linear
+        description: DecoderDescription, backend: any Backend, embedding: TokenEmbedding, blocks: [DecoderBlock], norm: Norm?,
+        headProjection: Linear?, head: Linear
     ) {
         self.description = description
         self.backend = backend
         self.embedding = embedding
         self.blocks = blocks
         self.norm = norm
+        self.headProjection = headProjection
         self.head = head
-        switch description.position {
-        case .rotary(let rotary): self.rotary = RotaryTable(rotary)
-        }
+        rotations = description.rotaryChannels.map { RotaryChannel($0) }
     }
 
     /// New tokens of one sequence.
@@ -35,54 +39,82 @@ public final class Decoder: Sendable {
         package var cache: KeyValueCache
         /// Positions of the whole prompt these tokens belong to: it sets the base of dynamic NTK.
         package var sequenceLength: Int
+        /// What the sequence has before the start of the answer; all of it is in the cache or among `ids`.
+        package var infilling: InfillingContext
         /// Which tokens logits are wanted of.
         package var logits: Range<Int>
 
-        package init(ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, logits: Range<Int>) {
+        package init(
+            ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, infilling: InfillingContext = .none,
+            logits: Range<Int>
+        ) {
             self.ids = ids
             self.position = position
             self.cache = cache
             self.sequenceLength = sequenceLength ?? position + ids.count
+            self.infilling = infilling
             self.logits = logits
         }
+
+        var positions: Range<Int> { position..<position + ids.count }
     }
 
     /// Runs the new tokens of one or more sequences, appends their keys and values to the caches, and returns the logits
     /// `[wanted, V]` in the order of the inputs. They stay valid until the workspace is used again.
     package func forward(_ inputs: [Input], workspace: Workspace) -> Rows {
-        let ids = inputs.flatMap(\.ids)
-        let cosines = workspace.rows(.cosines, count: ids.count, width: rotary.pairCount)
-        let sines = workspace.rows(.sines, count: ids.count, width: rotary.pairCount)
+        let count = inputs.reduce(0) { $0 + $1.ids.count }
         var segments: [Segment] = []
-        var row = 0
         for input in inputs {
-            let rows = row..<row + input.ids.count
-            segments.append(Segment(rows: rows, position: input.position))
-            rotary.fill(
-                positions: input.position..<input.position + input.ids.count, sequenceLength: input.sequenceLength,
-                cosines: cosines.rows(rows), sines: sines.rows(rows))
-            row = rows.upperBound
+            let first = segments.last?.rows.upperBound ?? 0
+            segments.append(Segment(rows: first..<first + input.ids.count, position: input.position, prefix: input.infilling.length))
         }
-        let hidden = workspace.rows(.hidden, count: ids.count, width: description.width)
-        backend.embed(ids, embedding, into: hidden)
+        let hidden = workspace.rows(.hidden, count: count, width: description.width)
+        embedding(inputs.flatMap(\.ids), positions: { inputs.flatMap { $0.positions.map { $0 } } }, into: hidden, workspace, backend)
         let context = ForwardContext(
-            backend: backend, segments: segments, stores: inputs.map(\.cache), cosines: cosines, sines: sines, workspace: workspace)
+            backend: backend, segments: segments, stores: inputs.map(\.cache), angles: angles(inputs, segments, count, workspace),
+            workspace: workspace)
         let cacheType = inputs[0].cache.dtype
         for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
         return logits(of: hidden, inputs, segments, workspace)
     }
 
+    private func angles(_ inputs: [Input], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {
+        guard !rotations.isEmpty else { return [] }
+        let widths = rotations.map { $0.table.pairCount }
+        let all = workspace.rows(.angles, count: count, width: 2 * widths.reduce(0, +))
+        var offset = 0
+        return zip(rotations, widths).map { rotation, width in
+            func part() -> Rows {
+                defer { offset += count * width }
+                return Rows(all.storage, offset: offset, count: count, width: width)
+            }
+            let angles = RotaryAngles(cosines: part(), sines: part())
+            for (input, segment) in zip(inputs, segments) {
+                let positions = input.positions.lazy.map { input.infilling.position($0, rotation.channel) }
+                rotation.table.fill(angles.rows(segment.rows), positions: positions, sequenceLength: input.sequenceLength)
+            }
+            return angles
+        }
+    }
+
     private func logits(of hidden: Rows, _ inputs: [Input], _ segments: [Segment], _ workspace: Workspace) -> Rows {
         let wanted = inputs.reduce(0) { $0 + $1.logits.count }
-        let last = workspace.rows(.lastRows, count: wanted, width: description.width)
+        var last = workspace.rows(.lastRows, count: wanted, width: description.width)
         var row = 0
         for (input, segment) in zip(inputs, segments) where !input.logits.isEmpty {
             let from = segment.rows.lowerBound + input.logits.lowerBound
-            norm(hidden.rows(from..<from + input.logits.count), into: last.rows(row..<row + input.logits.count), backend)
+            let source = hidden.rows(from..<from + input.logits.count), target = last.rows(row..<row + input.logits.count)
+            if let norm { norm(source, into: target, backend) } else { backend.scale(source, by: 1, adding: nil, into: target) }
             row += input.logits.count
+        }
+        if let headProjection {
+            let narrow = workspace.rows(.branch, count: wanted, width: headProjection.outputs)
+            backend.linear(last, [headProjection.product(into: narrow)])
+            last = narrow
         }
         let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
         backend.linear(last, [head.product(into: out)])
+        if let cap = description.head.softCap { backend.softCap(out, cap: cap, into: out) }
         return out
     }
 }

@@ -1,26 +1,79 @@
+import ApusDescription
 import ApusLayers
 import ApusTensor
 
-/// One pre-norm block: attention, then the feed-forward network, each added to the residual.
+/// One block: attention and the feed-forward network, joined as its topology says.
 package final class DecoderBlock: Sendable {
-    package let attentionNorm: RMSNorm
+    package let topology: BlockTopology
+    package let attentionNorm: Norm
     package let attention: Attention
-    package let feedForwardNorm: RMSNorm
-    package let feedForward: GatedFeedForward
+    /// nil in a parallel block with one norm, which is the attention's.
+    package let feedForwardNorm: Norm?
+    package let feedForward: FeedForward
+    /// Of what a sublayer gives, in sandwiches.
+    package let attentionPostNorm: Norm?
+    package let feedForwardPostNorm: Norm?
 
-    init(attentionNorm: RMSNorm, attention: Attention, feedForwardNorm: RMSNorm, feedForward: GatedFeedForward) {
+    init(
+        topology: BlockTopology, attentionNorm: Norm, attention: Attention, feedForwardNorm: Norm?, feedForward: FeedForward,
+        attentionPostNorm: Norm?, feedForwardPostNorm: Norm?
+    ) {
+        self.topology = topology
         self.attentionNorm = attentionNorm
         self.attention = attention
         self.feedForwardNorm = feedForwardNorm
         self.feedForward = feedForward
+        self.attentionPostNorm = attentionPostNorm
+        self.feedForwardPostNorm = feedForwardPostNorm
     }
 
     /// Updates `hidden` `[M, C]` in place.
     func callAsFunction(_ hidden: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let normed = context.workspace.rows(.normed, count: hidden.count, width: hidden.width)
-        attentionNorm(hidden, into: normed, context.backend)
-        attention(normed, residual: hidden, layer: layer, cacheType: cacheType, context)
-        feedForwardNorm(hidden, into: normed, context.backend)
-        feedForward(normed, residual: hidden, context)
+        func attend(_ x: Rows, _ out: Rows, _ adds: Bool) {
+            attention(x, into: out, adds: adds, layer: layer, cacheType: cacheType, context)
+        }
+        func feed(_ x: Rows, _ out: Rows, _ adds: Bool) { feedForward(x, into: out, adds: adds, context) }
+        switch topology {
+        case .sequential(let placement):
+            sublayer(placement, hidden, normed, attentionNorm, attentionPostNorm, context, attend)
+            sublayer(placement, hidden, normed, feedForwardNorm!, feedForwardPostNorm, context, feed)
+        case .parallel:
+            attentionNorm(hidden, into: normed, context.backend)
+            var second = normed
+            if let feedForwardNorm {
+                second = context.workspace.rows(.branch, count: hidden.count, width: hidden.width)
+                feedForwardNorm(hidden, into: second, context.backend)
+            }
+            attend(normed, hidden, true)
+            feed(second, hidden, true)
+        }
+    }
+
+    /// Joins one sublayer f(x, into:, adds:) to the residual.
+    private func sublayer(
+        _ placement: NormPlacement, _ hidden: Rows, _ normed: Rows, _ norm: Norm, _ postNorm: Norm?, _ context: ForwardContext,
+        _ f: (Rows, Rows, Bool) -> Void
+    ) {
+        let backend = context.backend
+        switch placement {
+        case .pre:
+            norm(hidden, into: normed, backend)
+            f(normed, hidden, true)
+        case .post:
+            backend.scale(hidden, by: 1, adding: nil, into: normed)
+            f(hidden, normed, true)
+            norm(normed, into: hidden, backend)
+        case .sandwich:
+            let branch = context.workspace.rows(.branch, count: hidden.count, width: hidden.width)
+            norm(hidden, into: normed, backend)
+            f(normed, branch, false)
+            postNorm!(branch, into: branch, backend)
+            backend.scale(branch, by: 1, adding: hidden, into: hidden)
+        case .normedResidual(let scale):
+            norm(hidden, into: normed, backend)
+            backend.scale(normed, by: scale, adding: nil, into: hidden)
+            f(normed, hidden, true)
+        }
     }
 }

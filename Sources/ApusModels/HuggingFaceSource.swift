@@ -1,6 +1,5 @@
 import ApusBase
 import ApusCheckpoints
-import ApusDescription
 
 /// A folder in Hugging Face layout: `config.json` and safetensors.
 enum HuggingFaceSource {
@@ -15,12 +14,13 @@ enum HuggingFaceSource {
         guard let object = json.object else { throw InputError(path, "is \(json.kind), not an object") }
         var config = ConfigReader(path: path, object)
         let modelType = try config.required(config.string("model_type"), "model_type")
-        guard Llama.names.contains(modelType) else {
-            throw config.error("model_type", "\(modelType) is not supported", remedy: "supported are \(Llama.names.sorted().joined(separator: ", "))")
+        guard let family = Families.named(modelType) else {
+            throw config.error("model_type", "\(modelType) is not supported", remedy: "supported are \(Families.modelTypes.joined(separator: ", "))")
         }
-        let (description, ignored) = try Llama.description(of: &config, modelType: modelType)
-        return ModelSource(
-            path: folder, description: description, checkpoint: try SafetensorsCheckpoint(path: folder), scheme: .huggingFace,
-            interleavedHeads: false, notes: ignored.map { "\(path): the key \($0) is not known and was ignored" }, gguf: nil)
+        let description = try family.description(of: &config)
+        let ignored = try config.unknownKeys()
+        return try ModelSource(
+            path: folder, description: description, checkpoint: try SafetensorsCheckpoint(path: folder), layout: family.layout(of: description),
+            notes: ignored.map { "\(path): the key \($0) is not known and was ignored" })
     }
 }

@@ -13,6 +13,11 @@ package final class KeyValueCache: KeyValueStore {
         guard [.f32, .f16, .bf16].contains(dtype) else {
             throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32, f16 or bf16")
         }
+        if let limit = model.description.positionLimit, positions > limit {
+            throw InputError(
+                "the key-value cache", "\(positions) positions are more than the \(limit) that the model has learned",
+                remedy: "give a smaller --context or a shorter text")
+        }
         var layers: [LayerCache] = []
         for block in model.blocks {
             guard let cache = model.backend.makeCache(block.attention.shape(cacheType: dtype), positions: positions) else {

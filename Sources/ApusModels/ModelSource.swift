@@ -9,9 +9,8 @@ public struct ModelSource: Sendable {
     /// What the configuration or the metadata say of the decoder.
     public let description: DecoderDescription
     package let checkpoint: any Checkpoint
-    let scheme: ParameterNames.Scheme
-    /// Query and key rows of a head lie interleaved in the file (GGUF's llama), not half-split as here.
-    let interleavedHeads: Bool
+    /// Where each parameter lies, under its canonical name.
+    let places: [String: ParameterPlace]
     /// What was in the files and changes nothing, for a line on standard error each.
     public let notes: [String]
     /// The file's metadata when it is a GGUF file.
@@ -20,65 +19,40 @@ public struct ModelSource: Sendable {
     /// A `.gguf` file, or a folder in Hugging Face layout.
     public init(path: String) throws(InputError) {
         if path.hasSuffix(".gguf") { self = try GGUFSource.open(path) } else { self = try HuggingFaceSource.open(path) }
-        try checkTensors()
     }
 
+    /// - Throws: an `InputError` unless every parameter is there with its shape and a type that can be computed with, and nothing else.
     init(
-        path: String, description: DecoderDescription, checkpoint: any Checkpoint, scheme: ParameterNames.Scheme, interleavedHeads: Bool,
-        notes: [String], gguf: GGUFMetadata?
-    ) {
+        path: String, description: DecoderDescription, checkpoint: any Checkpoint, layout: CheckpointLayout, notes: [String] = [],
+        gguf: GGUFMetadata? = nil
+    ) throws(InputError) {
         self.path = path
         self.description = description
         self.checkpoint = checkpoint
-        self.scheme = scheme
-        self.interleavedHeads = interleavedHeads
         self.notes = notes
         self.gguf = gguf
+        var places = layout.places(of: description)
+        let prefix = layout.optionalPrefix
+        if !prefix.isEmpty, checkpoint.entry(places["embedding.weight"]!.tensor) == nil {
+            places = places.mapValues { $0.tensor.hasPrefix(prefix) ? $0.renamed(String($0.tensor.dropFirst(prefix.count))) : $0 }
+        }
+        self.places = places
+        try checkTensors(layout)
     }
 
-    /// The tensor of a canonical parameter.
+    /// The tensor that holds a canonical parameter.
     func entry(_ canonical: String) throws(InputError) -> TensorEntry {
-        let name = ParameterNames.name(canonical, in: scheme)
+        let name = places[canonical]!.tensor
         guard let entry = checkpoint.entry(name) else {
             throw InputError(checkpoint.path, "the tensor \(name) is missing", remedy: "the checkpoint is incomplete; fetch or convert it again")
         }
         return entry
     }
 
-    /// All parameters of the description with their shapes.
-    var parameters: [(canonical: String, shape: [Int])] {
-        let c = description.width, v = description.vocabularySize
-        var list: [(String, [Int])] = [("embedding.weight", [v, c]), ("norm.weight", [c])]
-        if !description.tiedHead { list.append(("head.weight", [v, c])) }
-        for (index, layer) in description.layers.enumerated() {
-            let a = layer.attention, f = layer.feedForward.width
-            func add(_ module: String, _ outputs: Int, _ inputs: Int, bias: Bool) {
-                list.append(("layers.\(index).\(module).weight", [outputs, inputs]))
-                if bias { list.append(("layers.\(index).\(module).bias", [outputs])) }
-            }
-            func addNorm(_ module: String, _ width: Int) { list.append(("layers.\(index).\(module).weight", [width])) }
-            addNorm("attentionNorm", c)
-            add("attention.query", a.heads * a.headSize, c, bias: a.inputBias)
-            add("attention.key", a.kvHeads * a.headSize, c, bias: a.inputBias)
-            add("attention.value", a.kvHeads * a.headSize, c, bias: a.inputBias)
-            add("attention.output", c, a.heads * a.headSize, bias: a.outputBias)
-            if a.queryKeyNorm {
-                addNorm("attention.queryNorm", a.headSize)
-                addNorm("attention.keyNorm", a.headSize)
-            }
-            addNorm("feedForwardNorm", c)
-            add("feedForward.gate", f, c, bias: layer.feedForward.bias)
-            add("feedForward.up", f, c, bias: layer.feedForward.bias)
-            add("feedForward.down", c, f, bias: layer.feedForward.bias)
-        }
-        return list
-    }
-
-    /// Every parameter is there with its shape and a type that can be computed with, and nothing else is there.
-    private func checkTensors() throws(InputError) {
+    private func checkTensors(_ layout: CheckpointLayout) throws(InputError) {
         var expected: Set<String> = []
-        for (canonical, shape) in parameters {
-            let entry = try entry(canonical)
+        for parameter in description.parameters {
+            let entry = try entry(parameter.name), shape = places[parameter.name]!.tensorShape(of: parameter.shape)
             expected.insert(entry.name)
             guard entry.shape == shape else {
                 throw InputError(checkpoint.path, at: "tensor \(entry.name)", "the shape is \(entry.shape), but the model's is \(shape)")
@@ -86,11 +60,14 @@ public struct ModelSource: Sendable {
             guard entry.dtype.isQuantized || [.f32, .f16, .bf16].contains(entry.dtype) else {
                 throw InputError(checkpoint.path, at: "tensor \(entry.name)", "weights of type \(entry.dtype) cannot be computed with")
             }
+            guard !(entry.dtype.isQuantized && places[parameter.name]!.isTransposed) else {
+                throw InputError(checkpoint.path, at: "tensor \(entry.name)", "transposed weights cannot be of type \(entry.dtype)")
+            }
         }
-        let ignored = ["rope_freqs.weight", "rotary_emb.inv_freq"]
+        let head = layout.outer.first { $0.module == "head" }.map { $0.file + ".weight" }
         for entry in checkpoint.entries where !expected.contains(entry.name) {
-            if ignored.contains(where: entry.name.hasSuffix) { continue }
-            if description.tiedHead, entry.name == ParameterNames.name("head.weight", in: scheme) { continue }
+            if layout.ignored.contains(where: entry.name.hasSuffix) { continue }
+            if description.head.tied, entry.name == head { continue }
             throw InputError(
                 checkpoint.path, at: "tensor \(entry.name)", "the model's description has no place for it",
                 remedy: "the config may be of another model, or this variant is not supported")

@@ -4,15 +4,25 @@ import Glibc
 
 /// Rotary settings of config.json in both spellings: `rope_parameters`, or `rope_theta` beside `rope_scaling`.
 enum RotaryConfig {
-    static func read(_ config: inout ConfigReader, headSize: Int, context: Int) throws(InputError) -> RotaryDescription {
+    /// - Parameters:
+    ///   - base: where the configuration states none.
+    ///   - fraction: the part of a head that turns where the configuration states none.
+    static func read(
+        _ config: inout ConfigReader, headSize: Int, context: Int, base: Double = 10000, fraction: Double = 1
+    ) throws(InputError) -> RotaryDescription {
         let old = try config.double("rope_theta")
         let nested = try config.section("rope_parameters")
         let scaling = try config.section("rope_scaling")
-        guard var section = nested ?? scaling else {
-            return RotaryDescription(base: old ?? 10000, dimensions: headSize)
-        }
-        let base = try section.double("rope_theta") ?? old ?? 10000
-        let dimensions = try partial(&section, headSize)
+        var section = nested ?? scaling ?? ConfigReader(path: config.path, JSONObject())
+        return try read(section: &section, headSize: headSize, context: context, base: old ?? base, fraction: fraction)
+    }
+
+    /// The same of a section of its own.
+    static func read(
+        section: inout ConfigReader, headSize: Int, context: Int, base: Double, fraction: Double
+    ) throws(InputError) -> RotaryDescription {
+        let base = try section.double("rope_theta") ?? base
+        let dimensions = try partial(&section, headSize, fraction)
         let older = try section.string("type")
         let kind = try section.string("rope_type") ?? older ?? "default"
         let read = try self.scaling(&section, kind: kind, context: context)
@@ -22,8 +32,8 @@ enum RotaryConfig {
         return RotaryDescription(base: base, scaling: read, dimensions: dimensions)
     }
 
-    private static func partial(_ section: inout ConfigReader, _ headSize: Int) throws(InputError) -> Int {
-        let fraction = try section.double("partial_rotary_factor") ?? 1
+    private static func partial(_ section: inout ConfigReader, _ headSize: Int, _ fraction: Double) throws(InputError) -> Int {
+        let fraction = try section.double("partial_rotary_factor") ?? fraction
         let dimensions = Int(Double(headSize) * fraction)
         guard fraction > 0, fraction <= 1, dimensions >= 2, dimensions % 2 == 0 else {
             throw section.error("partial_rotary_factor", "\(fraction) of \(headSize) elements are no pairs")

@@ -8,15 +8,18 @@ struct RowConverter {
     /// The file that holds the tensor, for errors.
     let path: String
     let target: DType
+    /// Elements of a row.
+    let columns: Int
 
-    init(_ entry: TensorEntry, of checkpoint: any Checkpoint, to target: DType) {
+    /// - Parameter columns: those of the tensor unless given.
+    init(_ entry: TensorEntry, columns: Int? = nil, of checkpoint: any Checkpoint, to target: DType) {
         self.entry = entry
+        self.columns = columns ?? entry.shape.last ?? 1
         path = checkpoint.path(of: entry)
         self.target = target
     }
 
-    /// Elements of a row, and the bytes they take in either type.
-    var columns: Int { entry.shape.last ?? 1 }
+    /// The bytes a row takes in either type.
     var sourceByteCount: Int { entry.dtype.byteCount(elements: columns)! }
     var targetByteCount: Int { target.byteCount(elements: columns)! }
 
@@ -29,6 +32,11 @@ struct RowConverter {
         row: Int, _ source: UnsafeRawBufferPointer, floats: UnsafeMutableBufferPointer<Float>, into out: UnsafeMutableRawBufferPointer
     ) throws(InputError) {
         BlockCodec.dequantize(entry.dtype, source, into: floats)
+        try encode(row: row, floats, into: out)
+    }
+
+    /// The same from values in f32.
+    func encode(row: Int, _ floats: UnsafeMutableBufferPointer<Float>, into out: UnsafeMutableRawBufferPointer) throws(InputError) {
         let overflow = floats.first { $0.isFinite && abs($0) >= smallestOverflow }
         do throws(BlockCodec.EncodingError) {
             guard overflow == nil else { throw .outOfRange }

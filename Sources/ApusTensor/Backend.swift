@@ -14,7 +14,7 @@ package struct Product {
     }
 }
 
-package enum Activation: String, Sendable { case silu, geluTanh }
+package enum Activation: String, CaseIterable, Sendable { case silu, geluTanh, geluErf, relu }
 
 /// The keys and values of one layer of one sequence, in the backend's own layout.
 package struct LayerCache: Sendable {
@@ -34,10 +34,14 @@ package struct LayerCache: Sendable {
 package struct Segment: Sendable {
     package var rows: Range<Int>
     package var position: Int
+    /// Positions at the start of the sequence that see each other in both directions, where a layer has such a mask. The keys of
+    /// all of them are in the cache or among the new ones.
+    package var prefix: Int
 
-    package init(rows: Range<Int>, position: Int) {
+    package init(rows: Range<Int>, position: Int, prefix: Int = 0) {
         self.rows = rows
         self.position = position
+        self.prefix = prefix
     }
 }
 
@@ -50,16 +54,38 @@ package struct AttentionShape: Sendable, Equatable {
     package var scale: Float
     /// Positions a query may see, its own included; nil: all before it.
     package var window: Int?
+    /// Whether the positions of a segment's prefix see each other in both directions.
+    package var seesPrefix: Bool
+    /// c: scaled scores become c · tanh(score / c).
+    package var softCap: Float?
     /// Element type of the cache: f32, f16 or bf16.
     package var cacheType: DType
 
-    package init(heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, cacheType: DType) {
+    package init(
+        heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, seesPrefix: Bool = false, softCap: Float? = nil, cacheType: DType
+    ) {
         self.heads = heads
         self.kvHeads = kvHeads
         self.headSize = headSize
         self.scale = scale
         self.window = window
+        self.seesPrefix = seesPrefix
+        self.softCap = softCap
         self.cacheType = cacheType
+    }
+}
+
+/// What ALiBi (Press et al. 2022) adds to the scores of each head.
+package struct ScoreSlopes: Sendable {
+    /// f32 `[heads]`.
+    package var slopes: Storage
+    /// False: slope · (key's position - query's) is added to scaled scores. True: slope · key's position, both and the product rounded
+    /// to bf16, is added before they are scaled.
+    package var inBF16: Bool
+
+    package init(_ slopes: Storage, inBF16: Bool) {
+        self.slopes = slopes
+        self.inBF16 = inBF16
     }
 }
 
@@ -80,19 +106,27 @@ package protocol Backend: AnyObject, Sendable {
     func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows)
     /// RMSNorm (Zhang & Sennrich 2019) of each row; `weight` is f32 `[width]`.
     func rmsNorm(_ input: Rows, weight: Storage, epsilon: Float, into out: Rows)
-    /// The same for each of `heads` heads in a row, in place.
-    func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float)
+    /// LayerNorm (Ba et al. 2016) of each row; `weight` and `bias` are f32 `[width]`.
+    func layerNorm(_ input: Rows, weight: Storage, bias: Storage?, epsilon: Float, into out: Rows)
     /// out = activation(gate) · up (Shazeer 2020).
     func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows)
-    /// Rotates, in place, the first `2 · cosines.width` elements of each head; cosines and sines are `[M, pairs]`.
-    func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool)
+    /// out = activation(x).
+    func plain(_ activation: Activation, _ x: Rows, into out: Rows)
+    /// out = factor · x (+ other).
+    func scale(_ x: Rows, by factor: Float, adding other: Rows?, into out: Rows)
+    /// out = cap · tanh(x / cap).
+    func softCap(_ x: Rows, cap: Float, into out: Rows)
+    /// Rotates, in place, `2 · cosines.width` elements, from `first` on, of each head; cosines and sines are `[M, pairs]`.
+    func rotary(_ x: Rows, headSize: Int, first: Int, cosines: Rows, sines: Rows, interleaved: Bool)
 
     /// Room for `positions` positions of one sequence in one layer, nil without memory.
     func makeCache(_ shape: AttentionShape, positions: Int) -> LayerCache?
     /// Copies keys and values of `positions` from one cache to another of the same shape and capacity, and perhaps of up to 15
     /// positions before and after them.
     func copyCache(_ shape: AttentionShape, from source: LayerCache, to target: LayerCache, positions: Range<Int>)
-    /// Stores keys and values of the new tokens and attends causally: queries and out `[M, H·D]`, keys and values `[M, K·D]`.
+    /// Stores keys and values of the new tokens and attends: queries and out `[M, H·D]`, keys and values `[M, K·D]`.
     /// `segments` and `caches` go together, one a sequence.
-    func attend(_ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows)
+    func attend(
+        _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache],
+        slopes: ScoreSlopes?, into out: Rows)
 }

@@ -100,26 +100,43 @@ public final class CPUBackend: Backend, @unchecked Sendable {
             kernels, pool, input.start, input.stride, weight.floats, epsilon, Int64(input.count), Int64(input.width), out.start, out.stride)
     }
 
-    package func rmsNormHeads(_ x: Rows, heads: Int, weight: Storage, epsilon: Float) {
-        let size = x.width / heads
-        for head in 0..<heads {
-            let part = x.columns(head * size..<(head + 1) * size)
-            rmsNorm(part, weight: weight, epsilon: epsilon, into: part)
-        }
+    package func layerNorm(_ input: Rows, weight: Storage, bias: Storage?, epsilon: Float, into out: Rows) {
+        precondition(weight.byteCount >= input.width * 4 && out.width == input.width && out.count == input.count)
+        precondition(bias.map { $0.byteCount >= input.width * 4 } ?? true)
+        apus_layer_norm(
+            kernels, pool, input.start, input.stride, weight.floats, bias.map { UnsafePointer($0.floats) }, epsilon, Int64(input.count),
+            Int64(input.width), out.start, out.stride)
     }
 
     package func gated(_ activation: Activation, gate: Rows, up: Rows, into out: Rows) {
         precondition(gate.width == up.width && gate.width == out.width && gate.count == out.count && up.count == out.count)
-        let kind = activation == .silu ? APUS_SILU : APUS_GELU_TANH
         apus_gated(
-            kernels, pool, Int32(kind.rawValue), gate.start, gate.stride, up.start, up.stride, Int64(out.count), Int64(out.width),
+            kernels, pool, activation.kernelNumber, gate.start, gate.stride, up.start, up.stride, Int64(out.count), Int64(out.width),
             out.start, out.stride)
     }
 
-    package func rotary(_ x: Rows, heads: Int, cosines: Rows, sines: Rows, interleaved: Bool) {
-        precondition(x.width / heads >= cosines.width * 2 && cosines.count == x.count && cosines.stride == cosines.width)
+    package func plain(_ activation: Activation, _ x: Rows, into out: Rows) {
+        precondition(x.width == out.width && x.count == out.count)
+        apus_plain(
+            kernels, pool, activation.kernelNumber, x.start, x.stride, Int64(out.count), Int64(out.width), out.start, out.stride)
+    }
+
+    package func scale(_ x: Rows, by factor: Float, adding other: Rows?, into out: Rows) {
+        precondition(x.width == out.width && x.count == out.count && other.map { $0.width == x.width && $0.count == x.count } ?? true)
+        apus_scale(
+            kernels, pool, x.start, x.stride, factor, other.map { UnsafePointer($0.start) }, other?.stride ?? 0, Int64(out.count),
+            Int64(out.width), out.start, out.stride)
+    }
+
+    package func softCap(_ x: Rows, cap: Float, into out: Rows) {
+        precondition(x.width == out.width && x.count == out.count)
+        apus_soft_cap(kernels, pool, x.start, x.stride, cap, Int64(out.count), Int64(out.width), out.start, out.stride)
+    }
+
+    package func rotary(_ x: Rows, headSize: Int, first: Int, cosines: Rows, sines: Rows, interleaved: Bool) {
+        precondition(first + cosines.width * 2 <= headSize && cosines.count == x.count && cosines.stride == cosines.width)
         apus_rotary(
-            kernels, pool, x.start, x.stride, cosines.start, sines.start, Int64(x.count), Int32(heads), Int32(x.width / heads),
+            kernels, pool, x.start + first, x.stride, cosines.start, sines.start, Int64(x.count), Int32(x.width / headSize), Int32(headSize),
             Int32(cosines.width), interleaved)
     }
 
@@ -147,23 +164,27 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     }
 
     package func attend(
-        _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache], into out: Rows
+        _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache],
+        slopes: ScoreSlopes?, into out: Rows
     ) {
         withUnsafeTemporaryAllocation(of: apus_segment.self, capacity: segments.count) { list in
             for (i, segment) in segments.enumerated() {
                 let cache = caches[i]
-                precondition(segment.position + segment.rows.count <= cache.capacity)
+                let end = segment.position + segment.rows.count
+                let prefix = shape.seesPrefix ? segment.prefix : 0
+                precondition(end <= cache.capacity && prefix <= end)
                 list.initializeElement(
                     at: i,
                     to: apus_segment(
                         queries: queries.start + segment.rows.lowerBound * queries.stride, query_stride: queries.stride,
                         out: out.start + segment.rows.lowerBound * out.stride, out_stride: out.stride,
                         keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
-                        tokens: Int64(segment.rows.count), position: Int64(segment.position)))
+                        tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix)))
             }
             var call = apus_attention(
                 heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads), head_size: Int32(shape.headSize),
-                kv_dtype: shape.cacheType.kernelNumber, scale: shape.scale, window: Int64(shape.window ?? 0),
+                kv_dtype: shape.cacheType.kernelNumber, scale: shape.scale, window: Int64(shape.window ?? 0), soft_cap: shape.softCap ?? 0,
+                slopes: slopes.map { UnsafePointer($0.slopes.floats) }, slopes_in_bf16: slopes?.inBF16 ?? false,
                 segments: UnsafePointer(list.baseAddress!), segment_count: Int32(segments.count))
             for (i, segment) in segments.enumerated() {
                 let first = segment.rows.lowerBound
@@ -175,6 +196,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         }
     }
 
+    // MARK: Reductions
+
     /// log Σ exp of a row.
     package func logSumExp(_ row: UnsafeMutableBufferPointer<Float>) -> Float {
         apus_log_sum_exp(kernels, row.baseAddress!, Int64(row.count))
@@ -182,4 +205,18 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     /// The index of a row's greatest element; the first when several are equal.
     package func argmax(_ row: UnsafeMutableBufferPointer<Float>) -> Int { Int(apus_argmax(kernels, row.baseAddress!, Int64(row.count))) }
+}
+
+extension Activation {
+    /// The activation's number in the C kernels.
+    fileprivate var kernelNumber: Int32 {
+        let number: apus_activation =
+            switch self {
+            case .silu: APUS_SILU
+            case .geluTanh: APUS_GELU_TANH
+            case .geluErf: APUS_GELU_ERF
+            case .relu: APUS_RELU
+            }
+        return Int32(number.rawValue)
+    }
 }

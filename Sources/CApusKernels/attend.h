@@ -22,6 +22,15 @@ INLINE f32x16 exp_bounded(f32x16 x) {
 // The same for any x; its greatest value above 88.7.
 INLINE f32x16 exp16(f32x16 x) { return exp_bounded(-max16(splat(-88.7f), -x)); }
 
+// tanh x, with a small absolute error.
+INLINE f32x16 tanh16(f32x16 x) { return 1.0f - 2.0f / (exp16(2.0f * x) + 1.0f); }
+
+// Rounded to the nearest bf16, ties to even.
+INLINE f32x16 round_bf16(f32x16 x) {
+  u32x16 bits = (u32x16)x;
+  return (f32x16)((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+}
+
 typedef struct {
   float *queries;  // [tile][D][rows of the tile], or D / 2 pairs of bf16
   float *scores;   // [row][KEY_TILE], in the end weights, or KEY_TILE / 2 pairs of them
@@ -30,7 +39,7 @@ typedef struct {
   float *keys, *values;   // a tile of the cache in f32
 } attend_scratch;
 
-// Rows of one (token, head of the group) task, and the positions each may see: from lowest() to highest().
+// Rows of one (token, head of the group) task, and the positions each may see: from lowest() on, and before end_of().
 typedef struct {
   const apus_attention *a;
   const apus_segment *s;
@@ -43,9 +52,12 @@ INLINE int64_t lowest(const attend_rows *r, int64_t row) {
   int64_t from = r->a->window > 0 ? position_of(r, row) - r->a->window + 1 : 0;
   return from > 0 ? from : 0;
 }
-INLINE size_t head_offset(const attend_rows *r, int64_t row) {
-  return (size_t)(r->kv_head * r->group + (r->first + row) % r->group) * (size_t)r->a->head_size;
+INLINE int64_t end_of(const attend_rows *r, int64_t row) {
+  int64_t end = position_of(r, row) + 1;
+  return end > r->s->prefix ? end : r->s->prefix;
 }
+INLINE size_t head_of(const attend_rows *r, int64_t row) { return (size_t)(r->kv_head * r->group + (r->first + row) % r->group); }
+INLINE size_t head_offset(const attend_rows *r, int64_t row) { return head_of(r, row) * (size_t)r->a->head_size; }
 
 static void pack_queries(const attend_rows *r, float *out) {
   int d_count = r->a->head_size;
@@ -133,11 +145,28 @@ INLINE void store_weights(int dtype, const f32x16 v[KEY_TILE / 16], float *out) 
   for (int i = 0; i < KEY_TILE / 16; i++) store16(out + i * 16, v[i]);
 }
 
+// The soft cap of a row's scaled scores, and ALiBi's part of them. `start` is the position of the first key.
+INLINE void bias_scores(const attend_rows *r, int64_t row, int64_t start, f32x16 v[KEY_TILE / 16]) {
+  const apus_attention *a = r->a;
+  const f32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#pragma clang loop unroll(full)
+  for (int i = 0; i < KEY_TILE / 16; i++) {
+    if (a->soft_cap > 0) v[i] = a->soft_cap * tanh16(v[i] / a->soft_cap);
+    if (!a->slopes) continue;
+    float slope = a->slopes[head_of(r, row)];
+    if (a->slopes_in_bf16) {
+      v[i] += round_bf16(round_bf16(lanes + (float)(start + i * 16)) * slope) * a->scale;
+    } else {
+      v[i] = fma16(lanes + (float)(start + i * 16 - position_of(r, row)), splat(slope), v[i]);
+    }
+  }
+}
+
 // Scores of a row become weights: exp(score - greatest so far), 0 for keys it may not see; what was summed before shrinks to
 // the new greatest.
 static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, int64_t start) {
   float *scores = t->scores + row * KEY_TILE;
-  int64_t from = lowest(r, row) - start, to = position_of(r, row) + 1 - start;
+  int64_t from = lowest(r, row) - start, to = end_of(r, row) - start;
   if (to <= 0 || from >= KEY_TILE) {
     memset(scores, 0, KEY_TILE * 4);
     return;
@@ -145,6 +174,7 @@ static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, i
   f32x16 v[KEY_TILE / 16], most = splat(-INFINITY), total = splat(0);
 #pragma clang loop unroll(full)
   for (int i = 0; i < KEY_TILE / 16; i++) v[i] = load16(scores + i * 16) * r->a->scale;
+  if (r->a->soft_cap > 0 || r->a->slopes) bias_scores(r, row, start, v);
   if (from > 0 || to < KEY_TILE) {
     const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     int32_t low = from > 0 ? (int32_t)from : 0, high = to < KEY_TILE ? (int32_t)to : KEY_TILE;
@@ -174,7 +204,7 @@ static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, i
 
 // Keys of a tile that some row of first ..< first + count sees: all before this number.
 INLINE int64_t visible(const attend_rows *r, int64_t first, int64_t count, int64_t start) {
-  int64_t n = position_of(r, first + count - 1) + 1 - start;
+  int64_t n = end_of(r, first + count - 1) - start;
   return n < 0 ? 0 : n < KEY_TILE ? n : KEY_TILE;
 }
 
@@ -227,7 +257,7 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
     t.greatest[i] = -INFINITY;
     t.sum[i] = 0;
   }
-  int64_t end = position_of(&r, count - 1) + 1;
+  int64_t end = end_of(&r, count - 1);
   for (int64_t start = lowest(&r, 0) / KEY_TILE * KEY_TILE; start < end; start += KEY_TILE) {
     attend_key_tile(&r, &t, start, end - start < KEY_TILE ? end - start : KEY_TILE);
   }

@@ -42,7 +42,11 @@ struct apus_kernels {
   // Rows first ..< first + count (row = token · group + head of the group) of a K/V head of a segment.
   void (*attend)(const apus_attention *, const apus_segment *, int kv_head, int64_t first, int64_t count, float *scratch);
   void (*rms_norm)(const float *x, const float *weight, float epsilon, int64_t columns, float *out);
+  void (*layer_norm)(const float *x, const float *weight, const float *bias, float epsilon, int64_t columns, float *out);
   void (*gated)(int activation, const float *gate, const float *up, int64_t columns, float *out);
+  void (*plain)(int activation, const float *x, int64_t columns, float *out);
+  void (*scale)(const float *x, float factor, const float *y, int64_t columns, float *out);
+  void (*soft_cap)(const float *x, float cap, int64_t columns, float *out);
   void (*rotary)(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved);
   float (*log_sum_exp)(const float *x, int64_t count);
   int64_t (*argmax)(const float *x, int64_t count);

@@ -17,5 +17,6 @@
 #include "elementwise.h"
 #pragma clang attribute pop
 
-const apus_kernels apus_kernels_avx2 = {"avx2", TILE_ROWS, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+const apus_kernels apus_kernels_avx2 = {"avx2", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
+                                        log_sum_exp, argmax};
 #endif

@@ -2,5 +2,6 @@
 #if defined(__x86_64__)
 #include "avx512.h"
 
-const apus_kernels apus_kernels_avx512 = {"avx512", TILE_ROWS, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+const apus_kernels apus_kernels_avx512 = {"avx512", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
+                                          log_sum_exp, argmax};
 #endif

@@ -3,5 +3,6 @@
 #define BF16_DOT
 #include "avx512.h"
 
-const apus_kernels apus_kernels_avx512bf16 = {"avx512bf16", TILE_ROWS, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+const apus_kernels apus_kernels_avx512bf16 = {"avx512bf16", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
+                                              log_sum_exp, argmax};
 #endif

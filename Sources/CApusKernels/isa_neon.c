@@ -29,5 +29,6 @@ INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
 #include "attend.h"
 #include "elementwise.h"
 
-const apus_kernels apus_kernels_neon = {"neon", TILE_ROWS, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+const apus_kernels apus_kernels_neon = {"neon", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
+                                        log_sum_exp, argmax};
 #endif

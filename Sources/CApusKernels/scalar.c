@@ -62,28 +62,40 @@ static float cached(const void *cache, int kv_dtype, size_t at) {
   return value;
 }
 
+static float rounded(float x) {
+  uint16_t half;
+  apus_f32_to_bf16(&x, &half, 1);
+  apus_bf16_to_f32(&half, &x, 1);
+  return x;
+}
+
 static void attend(const apus_attention *a, const apus_segment *s, int kv_head, int64_t first, int64_t count, float *scratch) {
   (void)scratch;
   int group = a->heads / a->kv_heads;
   size_t d_count = (size_t)a->head_size, padded = (size_t)apus_round_up(a->head_size, 16), width = apus_key_width(a->kv_dtype, a->head_size);
   size_t keys = (size_t)kv_head * (size_t)s->capacity * width, values = (size_t)kv_head * (size_t)s->capacity * padded;
-  float *weights = malloc((size_t)(s->position + s->tokens) * 4);
+  int64_t most = s->position + s->tokens > s->prefix ? s->position + s->tokens : s->prefix;
+  float *weights = malloc((size_t)most * 4);
   if (!weights) abort();
   for (int64_t row = first; row < first + count; row++) {
     int64_t position = s->position + row / group, from = a->window > 0 ? position - a->window + 1 : 0;
     if (from < 0) from = 0;
-    size_t head = (size_t)(kv_head * group + row % group) * d_count;
+    int64_t last = position > s->prefix - 1 ? position : s->prefix - 1;
+    size_t head_number = (size_t)(kv_head * group + row % group), head = head_number * d_count;
+    float slope = a->slopes ? a->slopes[head_number] : 0;
     const float *q = s->queries + (size_t)(row / group) * s->query_stride + head;
     float *out = s->out + (size_t)(row / group) * s->out_stride + head, greatest = -INFINITY, sum = 0;
-    for (int64_t k = from; k <= position; k++) {
+    for (int64_t k = from; k <= last; k++) {
       weights[k] = 0;
       for (size_t d = 0; d < d_count; d++) weights[k] += q[d] * a->scale * cached(s->keys, a->kv_dtype, keys + apus_key_at(a->kv_dtype, width, (size_t)k, d));
+      if (a->soft_cap > 0) weights[k] = a->soft_cap * tanhf(weights[k] / a->soft_cap);
+      if (a->slopes) weights[k] += a->slopes_in_bf16 ? rounded(rounded((float)k) * slope) * a->scale : slope * (float)(k - position);
       if (weights[k] > greatest) greatest = weights[k];
     }
-    for (int64_t k = from; k <= position; k++) sum += weights[k] = expf(weights[k] - greatest);
+    for (int64_t k = from; k <= last; k++) sum += weights[k] = expf(weights[k] - greatest);
     for (size_t d = 0; d < d_count; d++) {
       float total = 0;
-      for (int64_t k = from; k <= position; k++) {
+      for (int64_t k = from; k <= last; k++) {
         total += weights[k] * cached(s->values, a->kv_dtype, values + apus_value_at(a->kv_dtype, padded, (size_t)k, d));
       }
       out[d] = total / sum;
@@ -99,13 +111,38 @@ static void rms_norm(const float *x, const float *weight, float epsilon, int64_t
   for (int64_t i = 0; i < columns; i++) out[i] = x[i] * scale * weight[i];
 }
 
-static void gated(int activation, const float *gate, const float *up, int64_t columns, float *out) {
-  for (int64_t i = 0; i < columns; i++) {
-    float x = gate[i];
-    float y = activation == APUS_SILU ? x / (1.0f + expf(-x))
-                                      : 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
-    out[i] = y * up[i];
+static void layer_norm(const float *x, const float *weight, const float *bias, float epsilon, int64_t columns, float *out) {
+  double sum = 0, squares = 0;  // one f32 after the other would lose the last bits of a wide row
+  for (int64_t i = 0; i < columns; i++) sum += x[i];
+  double mean = sum / (double)columns;
+  for (int64_t i = 0; i < columns; i++) squares += (x[i] - mean) * (x[i] - mean);
+  double scale = 1 / sqrt(squares / (double)columns + epsilon);
+  for (int64_t i = 0; i < columns; i++) out[i] = (float)((x[i] - mean) * scale * weight[i] + (bias ? bias[i] : 0));
+}
+
+static float activate(int activation, float x) {
+  switch (activation) {
+    case APUS_SILU: return x / (1.0f + expf(-x));
+    case APUS_GELU_TANH: return 0.5f * x * (1.0f + tanhf(0.7978845608f * (x + 0.044715f * x * x * x)));
+    case APUS_GELU_ERF: return 0.5f * x * erfcf(-0.7071067812f * x);
+    default: return x > 0 ? x : 0;
   }
+}
+
+static void gated(int activation, const float *gate, const float *up, int64_t columns, float *out) {
+  for (int64_t i = 0; i < columns; i++) out[i] = activate(activation, gate[i]) * up[i];
+}
+
+static void plain(int activation, const float *x, int64_t columns, float *out) {
+  for (int64_t i = 0; i < columns; i++) out[i] = activate(activation, x[i]);
+}
+
+static void scale(const float *x, float factor, const float *y, int64_t columns, float *out) {
+  for (int64_t i = 0; i < columns; i++) out[i] = factor * x[i] + (y ? y[i] : 0);
+}
+
+static void soft_cap(const float *x, float cap, int64_t columns, float *out) {
+  for (int64_t i = 0; i < columns; i++) out[i] = cap * tanhf(x[i] / cap);
 }
 
 static void rotary(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved) {
@@ -136,4 +173,5 @@ static int64_t argmax(const float *x, int64_t count) {
   return best;
 }
 
-const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, gated, rotary, log_sum_exp, argmax};
+const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
+                                          log_sum_exp, argmax};

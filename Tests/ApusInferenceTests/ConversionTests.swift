@@ -41,7 +41,7 @@ import Testing
         return all
     }
 
-    @Test(arguments: GoldenLogitsTests.names.filter { $0 != "llama-dynamic" })
+    @Test(arguments: GoldenLogitsTests.names.filter { $0 != "llama/llama-dynamic" })
     func keepsLogits(name: String) throws {
         let source = GoldenLogitsTests.folder + name
         let ids = try #require(try JSON(contentsOf: source + "/ids.json").array)[0].array!.map { Int32($0.int!) }
@@ -61,7 +61,7 @@ import Testing
 
     @Test func refusesWhatGGUFCannotSay() throws {
         try inFolder { folder in
-            let error = #expect(throws: InputError.self) { try self.convert(GoldenLogitsTests.folder + "llama-dynamic", to: folder + "/a.gguf", .f32) }
+            let error = #expect(throws: InputError.self) { try self.convert(GoldenLogitsTests.folder + "llama/llama-dynamic", to: folder + "/a.gguf", .f32) }
             #expect("\(error!)".contains("dynamic NTK") && !fileExists(folder + "/a.gguf"))
         }
     }
@@ -69,7 +69,7 @@ import Testing
     /// Rows of 48 elements fill no block.
     @Test func tellsWhatTypesStandIn() throws {
         try inFolder { folder in
-            let conversion = try convert(GoldenLogitsTests.folder + "llama-mha", to: folder + "/a.gguf", .q4_k)
+            let conversion = try convert(GoldenLogitsTests.folder + "llama/llama-mha", to: folder + "/a.gguf", .q4_k)
             #expect(conversion.notes[0] == "token_embd.weight and 15 more: rows do not fill blocks of q4_k (256 elements) and become f16")
             let file = try GGUFFile(path: folder + "/a.gguf")
             #expect(file.entries.allSatisfy { $0.dtype == ($0.shape.count == 1 ? .f32 : .f16) })
@@ -79,7 +79,7 @@ import Testing
 
     @Test func leavesNothingAfterAFailure() throws {
         try inFolder { folder in
-            let source = GoldenLogitsTests.folder + "llama-mha/"
+            let source = GoldenLogitsTests.folder + "llama/llama-mha/"
             var weights = try FileReader.contents(of: source + "model.safetensors")
             // The last element of the last matrix, before the 48 of the last norm.
             withUnsafeBytes(of: Float(1e9).bitPattern) { weights.replaceSubrange(weights.count - 49 * 4..<weights.count - 48 * 4, with: $0) }

@@ -14,7 +14,7 @@ import Testing
             for name in ["config.json", "model.safetensors"] { unlink(folder + "/" + name) }
             rmdir(folder)
         }
-        let source = GoldenLogitsTests.folder + "llama-mha/"
+        let source = GoldenLogitsTests.folder + "llama/llama-mha/"
         var weights = try FileReader.contents(of: source + "model.safetensors")
         // The last element of the last matrix, before the 48 of the last norm.
         withUnsafeBytes(of: value.bitPattern) { weights.replaceSubrange(weights.count - 49 * 4..<weights.count - 48 * 4, with: $0) }

@@ -7,6 +7,12 @@ import Testing
 struct AttentionCase {
     var heads = 6, kvHeads = 2, headSize = 33
     var window: Int?
+    var softCap: Float?
+    /// Positions of each sequence that see each other in both directions; all when it is longer.
+    var prefix = 0
+    var seesPrefix = false
+    var slopes: [Float]?
+    var slopesInBF16 = false
     var type = DType.f32
     /// Of each sequence. 64 and 128 end where a tile of keys ends, and a cache too.
     var lengths = [131, 64, 1, 17]
@@ -16,7 +22,9 @@ struct AttentionCase {
     var rowWidth: Int { (heads + 2 * kvHeads) * headSize }
     var outWidth: Int { heads * headSize }
     var shape: AttentionShape {
-        AttentionShape(heads: heads, kvHeads: kvHeads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(), window: window, cacheType: type)
+        AttentionShape(
+            heads: heads, kvHeads: kvHeads, headSize: headSize, scale: 1 / Float(headSize).squareRoot(), window: window, seesPrefix: seesPrefix,
+            softCap: softCap, cacheType: type)
     }
 
     /// Queries, keys and values of a sequence, `[T, rowWidth]`.
@@ -43,7 +51,7 @@ struct AttentionCase {
             let present = step.indices.filter { step[$0] > 0 }
             for s in present {
                 let first = batch.count / rowWidth
-                segments.append(Segment(rows: first..<first + step[s], position: done[s]))
+                segments.append(Segment(rows: first..<first + step[s], position: done[s], prefix: min(prefix, lengths[s])))
                 batch += rows[s][done[s] * rowWidth..<(done[s] + step[s]) * rowWidth]
                 done[s] += step[s]
             }
@@ -51,11 +59,25 @@ struct AttentionCase {
             let out = Rows([Float](repeating: 5, count: input.count * outWidth), width: outWidth, gap: 2)
             backend.attend(
                 shape, queries: input.columns(0..<keysFrom), keys: input.columns(keysFrom..<valuesFrom),
-                values: input.columns(valuesFrom..<rowWidth), segments: segments, caches: present.map { caches[$0] }, into: out)
+                values: input.columns(valuesFrom..<rowWidth), segments: segments, caches: present.map { caches[$0] },
+                slopes: slopes.map { ScoreSlopes(Rows($0, width: heads).storage, inBF16: slopesInBF16) }, into: out)
             #expect(out.gapsAreUntouched)
             for (segment, s) in zip(segments, present) { outputs[s] += out.rows(segment.rows).values }
         }
         return outputs
+    }
+
+    private func roundedToBF16(_ x: Double) -> Double {
+        let bits = Float(x).bitPattern
+        return Double(Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000))
+    }
+
+    private func biased(_ score: Double, head: Int, query: Int, key: Int) -> Double {
+        var score = score
+        if let softCap { score = Double(softCap) * tanh(score / Double(softCap)) }
+        guard let slopes else { return score }
+        let slope = Double(slopes[head])
+        return score + (slopesInBF16 ? roundedToBF16(roundedToBF16(Double(key)) * slope) * Double(shape.scale) : slope * Double(key - query))
     }
 
     /// softmax(scale · Q Kᵀ) V over the keys that each query may see.
@@ -65,11 +87,13 @@ struct AttentionCase {
         let rows = rows(of: sequence), cached = try rounded(rows, to: type), scale = Double(shape.scale)
         var out: [Double] = []
         for t in 0..<lengths[sequence] {
-            let seen = max(0, t + 1 - (window ?? t + 1))...t
+            let last = seesPrefix ? max(t, min(prefix, lengths[sequence]) - 1) : t
+            let seen: ClosedRange<Int> = max(0, t + 1 - (window ?? t + 1))...last
             for head in 0..<heads {
                 let query = t * rowWidth + head * headSize, key = (heads + head / (heads / kvHeads)) * headSize
-                let scores = seen.map { s in
-                    scale * (0..<headSize).reduce(0.0) { $0 + Double(rows[query + $1]) * Double(cached[s * rowWidth + key + $1]) }
+                let scores: [Double] = seen.map { s in
+                    let product: Double = scale * (0..<headSize).reduce(0.0) { $0 + Double(rows[query + $1]) * Double(cached[s * rowWidth + key + $1]) }
+                    return biased(product, head: head, query: t, key: s)
                 }
                 let greatest = scores.max()!, weights = scores.map { exp($0 - greatest) }, sum = weights.reduce(0, +)
                 for d in 0..<headSize {

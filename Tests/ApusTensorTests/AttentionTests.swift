@@ -30,6 +30,23 @@ import Testing
         try agrees(AttentionCase(window: window, type: type))
     }
 
+    @Test(arguments: [0, 1, 16, 63, 64, 65, 100, 131], types) func agreesBehindAPrefix(prefix: Int, type: DType) throws {
+        try agrees(AttentionCase(prefix: prefix, seesPrefix: true, type: type))
+        try agrees(AttentionCase(prefix: prefix, type: type))
+    }
+
+    @Test(arguments: [0.5, 5, 50] as [Float], types) func agreesWithASoftCap(cap: Float, type: DType) throws {
+        try agrees(AttentionCase(softCap: cap, type: type))
+        try agrees(AttentionCase(window: 37, softCap: cap, type: type))
+    }
+
+    /// bf16 rounds positions above 256.
+    @Test(arguments: [false, true], types) func agreesWithSlopes(inBF16: Bool, type: DType) throws {
+        let slopes: [Float] = [0.5, 0.25, 0.125, 0.0625, 0.3535156, 0.001]
+        try agrees(AttentionCase(slopes: slopes, slopesInBF16: inBF16, type: type, lengths: [131, 64, 1, 17]))
+        try agrees(AttentionCase(heads: 6, kvHeads: 6, headSize: 16, slopes: slopes, slopesInBF16: inBF16, type: type, lengths: [700]))
+    }
+
     /// Lengths around the ends of tiles and of caches.
     @Test(arguments: types) func agreesAtTheEdgesOfTiles(type: DType) throws {
         try agrees(AttentionCase(heads: 2, kvHeads: 1, headSize: 20, type: type, lengths: [15, 16, 63, 64, 65, 127, 128, 129, 192]))
@@ -48,7 +65,7 @@ import Testing
         let out = rows { _ in 0 }
         backend.attend(
             shape, queries: rows { _ in 1e30 }, keys: rows { hidden.contains($0) ? -1e30 : 0 }, values: rows { hidden.contains($0) ? 9 : 3 },
-            segments: [Segment(rows: 0..<count, position: 0)], caches: [cache], into: out)
+            segments: [Segment(rows: 0..<count, position: 0)], caches: [cache], slopes: nil, into: out)
         #expect(out.rows(hidden.upperBound..<count).values.allSatisfy { $0 == 3 })
     }
 
@@ -59,6 +76,16 @@ import Testing
             let whole = try attention.outputs(set)
             #expect(try attention.outputs(set, steps: pieces) == whole, "\(attention)")
             #expect(try attention.outputs(set, steps: alone) == whole, "\(attention)")
+        }
+    }
+
+    /// Chunks behind the prefix, which itself comes in one piece, do not change results; soft cap and slopes neither.
+    @Test(arguments: sets, types) func piecesDoNotChangeBiasedResults(set: InstructionSet, type: DType) throws {
+        for inBF16 in [false, true] {
+            let attention = AttentionCase(
+                softCap: 3, prefix: 30, seesPrefix: true, slopes: [0.5, 0.25, 0.1, 0.05, 0.7, 0.01], slopesInBF16: inBF16, type: type, lengths: [131])
+            let whole = try attention.outputs(set)
+            #expect(try attention.outputs(set, steps: [[35], [1], [58], [1], [36]]) == whole)
         }
     }
 

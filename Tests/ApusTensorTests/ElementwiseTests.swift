@@ -42,35 +42,83 @@ import Testing
         }
     }
 
-    @Test(arguments: sets, [1, 20, 64, 80]) func normOfHeadsIsTheNormOfEach(set: InstructionSet, size: Int) throws {
+    /// Means far from zero as well, and without a bias.
+    @Test(arguments: sets, widths) func layerNormAgrees(set: InstructionSet, width: Int) throws {
+        for (size, mean) in [(1e-4, 0), (1, 3), (1e6, 1e6)] as [(Float, Float)] {
+            var numbers = Numbers()
+            let x = numbers.list(Self.rowCount * width, times: size).map { $0 + mean }, weight = numbers.list(width), epsilon = Float(1e-5)
+            for bias in [nil, numbers.list(width)] {
+                let actual = try consistent(set) { backend, rows in
+                    let out = Rows([Float](repeating: 0, count: rows.count * width), width: width, gap: 5)
+                    backend.layerNorm(
+                        Rows(x, width: width, gap: 3).rows(rows), weight: storage(weight), bias: bias.map(storage), epsilon: epsilon, into: out)
+                    return out
+                }
+                for row in 0..<Self.rowCount {
+                    let values = x[row * width..<(row + 1) * width].map(Double.init), mean = values.reduce(0, +) / Double(width)
+                    let root = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width) + Double(epsilon)).squareRoot()
+                    let expected = values.indices.map { (values[$0] - mean) / root * Double(weight[$0]) + Double(bias?[$0] ?? 0) }
+                    #expect(difference(Array(actual[row * width..<(row + 1) * width]), expected) <= 2e-6)
+                }
+            }
+        }
+    }
+
+    private func activate(_ activation: Activation, _ x: Double) -> Double {
+        switch activation {
+        case .silu: x / (1 + exp(-x))
+        case .geluTanh: 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+        case .geluErf: 0.5 * x * erfc(-x / 2.0.squareRoot())
+        case .relu: max(x, 0)
+        }
+    }
+
+    @Test(arguments: sets, widths) func activationsAgree(set: InstructionSet, width: Int) throws {
+        for size in [0.01, 1, 12, 300] as [Float] {
+            var numbers = Numbers()
+            let x = numbers.list(Self.rowCount * width, times: size)
+            for activation in Activation.allCases {
+                let actual = try consistent(set) { backend, rows in
+                    let out = Rows([Float](repeating: 0, count: rows.count * width), width: width, gap: 5)
+                    backend.plain(activation, Rows(x, width: width, gap: 3).rows(rows), into: out)
+                    return out
+                }
+                #expect(difference(actual, x.map { activate(activation, Double($0)) }) <= 1e-6)
+            }
+        }
+    }
+
+    @Test(arguments: sets, widths) func scalingAndCappingAgree(set: InstructionSet, width: Int) throws {
         var numbers = Numbers()
-        let x = numbers.list(Self.rowCount * 3 * size), weight = numbers.list(size)
-        let heads = try consistent(set) { backend, rows in
-            let all = Rows(x, width: 3 * size, gap: 1).rows(rows)
-            backend.rmsNormHeads(all, heads: 3, weight: storage(weight), epsilon: 1e-6)
+        let x = numbers.list(Self.rowCount * width, times: 40), y = numbers.list(Self.rowCount * width)
+        for other in [nil, y] {
+            let actual = try consistent(set) { backend, rows in
+                let out = Rows([Float](repeating: 0, count: rows.count * width), width: width, gap: 5)
+                backend.scale(Rows(x, width: width, gap: 3).rows(rows), by: 1.5, adding: other.map { Rows($0, width: width).rows(rows) }, into: out)
+                return out
+            }
+            #expect(difference(actual, x.indices.map { 1.5 * Double(x[$0]) + Double(other?[$0] ?? 0) }) <= 1e-6)
+        }
+        let capped = try consistent(set) { backend, rows in
+            let all = Rows(x, width: width, gap: 3).rows(rows)
+            backend.softCap(all, cap: 30, into: all)
             return all
         }
-        let single = Rows(x, width: size)
-        try backend(set).rmsNorm(single, weight: storage(weight), epsilon: 1e-6, into: single)
-        #expect(heads == single.values)
+        #expect(difference(capped, x.map { 30 * tanh(Double($0) / 30) }) <= 1e-6)
     }
 
     @Test(arguments: sets, widths) func gatedAgrees(set: InstructionSet, width: Int) throws {
         for size in [1, 12, 300] as [Float] {
             var numbers = Numbers()
             let gate = numbers.list(Self.rowCount * width, times: size), up = numbers.list(Self.rowCount * width)
-            for activation in [Activation.silu, .geluTanh] {
+            for activation in Activation.allCases {
                 let actual = try consistent(set) { backend, rows in
                     let out = Rows([Float](repeating: 0, count: rows.count * width), width: width, gap: 5)
                     backend.gated(
                         activation, gate: Rows(gate, width: width, gap: 3).rows(rows), up: Rows(up, width: width).rows(rows), into: out)
                     return out
                 }
-                let expected = zip(gate, up).map { gate, up in
-                    let x = Double(gate)
-                    let y = activation == .silu ? x / (1 + exp(-x)) : 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
-                    return y * Double(up)
-                }
+                let expected = zip(gate, up).map { activate(activation, Double($0)) * Double($1) }
                 #expect(difference(actual, expected) <= 1e-6)
             }
         }
@@ -87,7 +135,8 @@ import Testing
             let actual = try consistent(set) { backend, rows in
                 let all = Rows(x, width: width, gap: 3).rows(rows)
                 backend.rotary(
-                    all, heads: heads, cosines: Rows(cosines, width: shape.pairs).rows(rows), sines: Rows(sines, width: shape.pairs).rows(rows),
+                    all, headSize: shape.headSize, first: 0, cosines: Rows(cosines, width: shape.pairs).rows(rows),
+                    sines: Rows(sines, width: shape.pairs).rows(rows),
                     interleaved: interleaved)
                 return all
             }

@@ -112,7 +112,7 @@ static void product(int dtype) {
 typedef struct {
   float *queries, *out, *keys, *values;  // out of all tokens; the others [position + tokens, …]
   void *cache[2];
-  int64_t before, tokens;
+  int64_t before, tokens, prefix;
 } sequence;
 
 // The outputs of the new tokens of all sequences, after those before them are in the caches.
@@ -127,7 +127,8 @@ static void attend(const apus_kernels *kernels, apus_pool *on, apus_attention a,
     int64_t first = skip < s->tokens ? skip : s->tokens - 1;
     segments[i] = (apus_segment){.queries = s->queries + (size_t)first * q, .query_stride = q, .out = s->out + (size_t)first * q,
                                  .out_stride = q, .keys = s->cache[0], .values = s->cache[1], .capacity = capacity,
-                                 .tokens = s->tokens - first, .position = s->before + first};
+                                 .tokens = s->tokens - first, .position = s->before + first,
+                                 .prefix = s->prefix};
   }
   a.segments = segments;
   apus_attend(kernels, on, &a);
@@ -138,12 +139,17 @@ static void attention(int dtype) {
   apus_attention a = {.kv_heads = between(1, 3), .head_size = between(1, 140), .kv_dtype = dtype, .window = pick(windows, 6), .segment_count = between(1, 3)};
   a.heads = a.kv_heads * pick(groups, 5);
   a.scale = 1 / sqrtf((float)a.head_size);
+  float *slopes = numbers((size_t)a.heads, 1);
+  if (between(0, 2) == 0) a.slopes = slopes;
+  a.slopes_in_bf16 = between(0, 1);
+  if (between(0, 2) == 0) a.soft_cap = (float)between(1, 30);
   size_t q = (size_t)(a.heads * a.head_size), kv = (size_t)(a.kv_heads * a.head_size);
   sequence list[3];
   for (int i = 0; i < a.segment_count; i++) {
     sequence *s = &list[i];
     s->before = between(0, 1) ? between(0, 150) : 0;
     s->tokens = between(0, 1) ? between(1, 70) : 1;
+    s->prefix = between(0, 2) ? 0 : between(0, (int)(s->before + s->tokens));
     size_t all = (size_t)(s->before + s->tokens);
     s->queries = numbers((size_t)s->tokens * q, 3);
     s->keys = numbers(all * kv, 3);
@@ -159,12 +165,13 @@ static void attention(int dtype) {
   memcpy(expected, list, sizeof list);
   for (int i = 0; i < a.segment_count; i++) list[i].out = numbers((size_t)list[i].tokens * q, 0);
   attend(tested, pool, a, list, 0);
-  char what[120];
+  char what[200];
   bool rounds = dtype == APUS_BF16 && apus_kernels_multiply_bf16(tested);
   for (int i = 0; i < a.segment_count; i++) {
     sequence *s = &list[i];
-    snprintf(what, sizeof what, "attention, type %d, %d/%d heads of %d, window %d, %d + %d tokens", dtype, a.heads, a.kv_heads, a.head_size,
-             (int)a.window, (int)s->before, (int)s->tokens);
+    snprintf(what, sizeof what, "attention, type %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d + %d tokens", dtype, a.heads,
+             a.kv_heads, a.head_size, (int)a.window, (int)s->prefix, (double)a.soft_cap, a.slopes ? "slopes" : "no slopes", (int)s->before,
+             (int)s->tokens);
     compare(what, expected[i].out, s->out, (size_t)s->tokens * q, rounds ? 0.03f : 3e-5f);
     float *among = s->out;
     s->out = numbers((size_t)s->tokens * q, 0);
@@ -174,11 +181,12 @@ static void attention(int dtype) {
     equal(what, among + (size_t)(s->tokens - 1) * q, s->out + (size_t)(s->tokens - 1) * q, q);
     free(among), free(expected[i].out), free(s->out), free(s->queries), free(s->keys), free(s->values), free(s->cache[0]), free(s->cache[1]);
   }
+  free(slopes);
 }
 
 // ---- Rows --------------------------------------------------------------------------------------------------------------
 
-static void norm_and_gate(void) {
+static void row_operations(void) {
   int64_t rows = between(1, 40), columns = between(1, 300);
   size_t stride = (size_t)columns + (size_t)between(0, 3), count = span(rows, (size_t)columns, stride);
   float *x = numbers(count, 10), *y = numbers(count, 1), *weight = numbers((size_t)columns, 1);
@@ -186,11 +194,26 @@ static void norm_and_gate(void) {
   apus_rms_norm(scalar, pool, x, stride, weight, 1e-5f, rows, columns, expected, stride);
   apus_rms_norm(tested, pool, x, stride, weight, 1e-5f, rows, columns, actual, stride);
   compare("norm", expected, actual, count, 1e-6f);
-  for (int activation = APUS_SILU; activation <= APUS_GELU_TANH; activation++) {
+  const float *bias = between(0, 1) ? weight : NULL;
+  apus_layer_norm(scalar, pool, x, stride, weight, bias, 1e-5f, rows, columns, expected, stride);
+  apus_layer_norm(tested, pool, x, stride, weight, bias, 1e-5f, rows, columns, actual, stride);
+  compare("layer norm", expected, actual, count, 1e-5f);
+  static const char *const names[] = {"silu", "gelu with tanh", "gelu", "relu"};
+  for (int activation = APUS_SILU; activation <= APUS_RELU; activation++) {
     apus_gated(scalar, pool, activation, x, stride, y, stride, rows, columns, expected, stride);
     apus_gated(tested, pool, activation, x, stride, y, stride, rows, columns, actual, stride);
-    compare(activation == APUS_SILU ? "silu" : "gelu", expected, actual, count, 1e-6f);
+    compare(names[activation], expected, actual, count, 1e-6f);
+    apus_plain(scalar, pool, activation, x, stride, rows, columns, expected, stride);
+    apus_plain(tested, pool, activation, x, stride, rows, columns, actual, stride);
+    compare(names[activation], expected, actual, count, 1e-6f);
   }
+  const float *added = between(0, 1) ? y : NULL;
+  apus_scale(scalar, pool, x, stride, 2.5f, added, stride, rows, columns, expected, stride);
+  apus_scale(tested, pool, x, stride, 2.5f, added, stride, rows, columns, actual, stride);
+  compare("scale", expected, actual, count, 1e-6f);
+  apus_soft_cap(scalar, pool, x, stride, 7, rows, columns, expected, stride);
+  apus_soft_cap(tested, pool, x, stride, 7, rows, columns, actual, stride);
+  compare("soft cap", expected, actual, count, 1e-6f);
   free(x), free(y), free(weight), free(expected), free(actual);
 }
 
@@ -235,7 +258,7 @@ int main(int argc, char **argv) {
     for (int round = 0; round < rounds; round++) {
       for (int i = 0; i < 13; i++) product(types[i]);
       for (int i = 0; i < 3; i++) attention(types[i]);
-      norm_and_gate();
+      row_operations();
       rotary();
       reductions();
     }

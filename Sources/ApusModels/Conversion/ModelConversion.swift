@@ -44,7 +44,7 @@ public struct ModelConversion {
     ///   - progress: called with bytes read and bytes in all; what it throws ends the work.
     public mutating func run(on backend: CPUBackend, progress: (Int, Int) throws -> Void = { _, _ in }) throws -> Summary {
         if isGGUF {
-            var metadata = try source.gguf ?? Llama.ggufMetadata(of: source)
+            var metadata = try source.gguf ?? Self.ggufFamily(of: source).ggufMetadata(of: source)
             if source.gguf == nil { notes += try TokenizerExport.addTables(of: source, to: &metadata) }
             metadata.set("general.file_type", .integer(TargetType.ggufFileType(type)))
             if type.isQuantized { metadata.set("general.quantization_version", .integer(2)) }
@@ -79,7 +79,7 @@ public struct ModelConversion {
     /// The folder's own configuration with another type, or one made from the description.
     private func configuration() throws(InputError) -> JSON {
         let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
-        var config = try source.gguf == nil ? JSON(contentsOf: source.path + "/config.json").object! : Llama.config(of: source)
+        var config = try source.gguf == nil ? JSON(contentsOf: source.path + "/config.json").object! : Self.ggufFamily(of: source).config(of: source)
         let key = config["dtype"] != nil ? "dtype" : "torch_dtype"
         config[key] = name
         return .object(config)
@@ -87,32 +87,28 @@ public struct ModelConversion {
 
     // MARK: Tensors
 
-    private static func transfer(
-        _ name: String, _ entry: TensorEntry, _ order: RowOrder, _ type: DType, in checkpoint: any Checkpoint
-    ) throws(InputError) -> TensorTransfer {
-        guard BlockCodec.supports(entry.dtype), let plan = TensorPlan(name, type, shape: entry.shape) else {
-            throw InputError(checkpoint.path(of: entry), at: "tensor \(entry.name)", "\(entry.dtype) \(entry.shape) cannot be converted to \(type)")
+    /// - Throws: an `InputError` when llama.cpp has no architecture for the model.
+    private static func ggufFamily(of source: ModelSource) throws(InputError) -> any GGUFFamily.Type {
+        guard let family = Families.named(source.description.architecture) as? any GGUFFamily.Type else {
+            throw InputError(source.path, "GGUF files cannot hold \(source.description.architecture) models", remedy: "convert to a folder")
         }
-        return TensorTransfer(plan: plan, content: .tensor(entry, order))
+        return family
     }
 
     private static func ggufTransfers(_ source: ModelSource, _ type: DType, _ destination: String) throws(InputError) -> [TensorTransfer] {
-        var transfers: [TensorTransfer] = []
         if source.gguf != nil {
+            var transfers: [TensorTransfer] = []
             for entry in source.checkpoint.entries {
-                let target = TargetType.of(shape: entry.shape, wanted: type)
-                transfers.append(try transfer(entry.name, entry, .kept, target, in: source.checkpoint))
+                let whole = ParameterPlace(tensor: entry.name, rows: RowMap(count: entry.shape.dropLast().reduce(1, *)), isTransposed: false, offset: 0)
+                let vector = ParameterPlace(tensor: entry.name, rows: RowMap(count: entry.elementCount), isTransposed: false, offset: 0)
+                let place = entry.shape.count < 2 ? vector : whole
+                let part = TensorTransfer.Part(entry: entry, from: place, to: place, columns: entry.shape.last ?? 1)
+                transfers.append(try transfer(entry.name, entry.shape, [part], TargetType.of(shape: entry.shape, wanted: type), in: source))
             }
             return transfers
         }
-        let interleaves = Llama.ggufInterleavesHeads(source.description)
-        for (canonical, shape) in source.parameters {
-            let order = interleaves && turnsRows(canonical) ? RowOrder.toInterleaved(headSize: source.headSize) : .kept
-            transfers.append(
-                try transfer(
-                    ParameterNames.name(canonical, in: .gguf), source.entry(canonical), order, TargetType.of(shape: shape, wanted: type),
-                    in: source.checkpoint))
-        }
+        let family = try ggufFamily(of: source), description = source.description
+        var transfers = try transfers(source, family.ggufLayout(of: description)) { TargetType.of(shape: $0, wanted: type) }
         if let divisors = try Llama.ggufRotaryDivisors(of: source) {
             transfers.append(
                 TensorTransfer(plan: TensorPlan("rope_freqs.weight", .f32, shape: [divisors.count])!, content: .values(divisors)))
@@ -121,21 +117,41 @@ public struct ModelConversion {
     }
 
     private static func folderTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
-        var transfers: [TensorTransfer] = []
-        for (canonical, _) in source.parameters {
-            let order = source.interleavedHeads && turnsRows(canonical) ? RowOrder.toHalfSplit(headSize: source.headSize) : .kept
-            transfers.append(
-                try transfer(ParameterNames.name(canonical, in: .huggingFace), source.entry(canonical), order, type, in: source.checkpoint))
+        let family = Families.named(source.description.architecture)!
+        return try transfers(source, family.layout(of: source.description)) { _ in type }
+    }
+
+    /// Every tensor of a layout, made of the parameters that it holds.
+    private static func transfers(
+        _ source: ModelSource, _ layout: CheckpointLayout, type: ([Int]) -> DType
+    ) throws(InputError) -> [TensorTransfer] {
+        let places = layout.places(of: source.description)
+        var names: [String] = []
+        var parts: [String: [TensorTransfer.Part]] = [:], shapes: [String: [Int]] = [:]
+        for parameter in source.description.parameters {
+            let place = places[parameter.name]!
+            if parts[place.tensor] == nil { names.append(place.tensor) }
+            shapes[place.tensor] = place.tensorShape(of: parameter.shape)
+            parts[place.tensor, default: []].append(
+                TensorTransfer.Part(
+                    entry: try source.entry(parameter.name), from: source.places[parameter.name]!, to: place,
+                    columns: parameter.shape.count < 2 ? 1 : parameter.shape[1]))
         }
+        var transfers: [TensorTransfer] = []
+        for name in names { transfers.append(try transfer(name, shapes[name]!, parts[name]!, type(shapes[name]!), in: source)) }
         return transfers
     }
 
-    private static func turnsRows(_ canonical: String) -> Bool {
-        canonical.contains("attention.query.") || canonical.contains("attention.key.")
+    private static func transfer(
+        _ name: String, _ shape: [Int], _ parts: [TensorTransfer.Part], _ type: DType, in source: ModelSource
+    ) throws(InputError) -> TensorTransfer {
+        if let part = parts.first(where: { !BlockCodec.supports($0.entry.dtype) }) {
+            throw InputError(
+                source.checkpoint.path(of: part.entry), at: "tensor \(part.entry.name)", "\(part.entry.dtype) cannot be converted to \(type)")
+        }
+        guard let plan = TensorPlan(name, type, shape: shape) else {
+            throw InputError(source.path, at: "tensor \(name)", "\(shape) cannot be converted to \(type)")
+        }
+        return TensorTransfer(plan: plan, content: .parts(parts))
     }
-}
-
-extension ModelSource {
-    /// D; the families read so far have one for all layers.
-    var headSize: Int { description.layers[0].attention.headSize }
 }

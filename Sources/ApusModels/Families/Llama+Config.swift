@@ -8,9 +8,6 @@ extension Llama {
         "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
     ]
 
-    /// The config.json of a GGUF file's model, without its type.
-    ///
-    /// - Throws: an `InputError` when the family's configuration has no words for an axis of the description.
     static func config(of source: ModelSource) throws(InputError) -> JSONObject {
         let description = source.description, layer = description.layers[0]
         let attention = layer.attention
@@ -20,7 +17,7 @@ extension Llama {
             InputError(source.path, "\(what), for which the configuration of \(type) has no words", remedy: "convert to a .gguf file")
         }
         guard description.layers.allSatisfy({ $0 == layer }) else { throw refuse("its layers differ") }
-        guard attention.queryKeyNorm == (type == "qwen3") else { throw refuse("it has norms of queries and keys, or lacks them") }
+        guard (attention.queryKeyNorm != nil) == (type == "qwen3") else { throw refuse("it has norms of queries and keys, or lacks them") }
         let biases = (attention.inputBias, attention.outputBias)
         guard type == "qwen2" ? biases == (true, false) : type == "mistral" ? biases == (false, false) : biases.0 == biases.1 else {
             throw refuse("some of its attention's projections have biases")
@@ -29,15 +26,15 @@ extension Llama {
         guard case .rotary(let rotary) = description.position, rotary.dimensions == attention.headSize else {
             throw refuse("its rotary positions turn a part of each head")
         }
-        guard case .rms(let epsilon) = description.norm else { throw refuse("its norm") }
+        guard case .rms(let epsilon, 0) = description.norm else { throw refuse("its norm") }
         var config: JSONObject = [
             "architectures": .array([.string(classes[type]!)]), "model_type": .string(type), "vocab_size": .integer(description.vocabularySize),
             "hidden_size": .integer(description.width), "intermediate_size": .integer(layer.feedForward.width),
             "num_hidden_layers": .integer(description.layers.count), "num_attention_heads": .integer(attention.heads),
             "num_key_value_heads": .integer(attention.kvHeads), "head_dim": .integer(attention.headSize),
-            "hidden_act": .string(layer.feedForward.gatedBy == .silu ? "silu" : "gelu_pytorch_tanh"),
+            "hidden_act": .string(layer.feedForward.activation == .silu ? "silu" : "gelu_pytorch_tanh"),
             "max_position_embeddings": .integer(description.contextLength), "rms_norm_eps": .number(Double("\(epsilon)")!),
-            "tie_word_embeddings": .bool(description.tiedHead), "attention_dropout": .number(0), "initializer_range": .number(0.02),
+            "tie_word_embeddings": .bool(description.head.tied), "attention_dropout": .number(0), "initializer_range": .number(0.02),
             "use_cache": .bool(true),
         ]
         if type == "llama" || type == "qwen3" { config["attention_bias"] = .bool(attention.inputBias) }

@@ -5,24 +5,57 @@ import ApusLayers
 import Glibc
 
 extension Llama {
+    static let ggufArchitectures: Set<String> = ["llama", "qwen2", "qwen3"]
+
     /// GGUF's name of the family: llama.cpp runs Mistral as llama.
     private static func ggufArchitecture(_ description: DecoderDescription) -> String {
         description.architecture == "mistral" ? "llama" : description.architecture
     }
 
-    /// Whether the GGUF files of the family hold query and key heads interleaved.
-    static func ggufInterleavesHeads(_ description: DecoderDescription) -> Bool { ggufArchitecture(description) == "llama" }
+    static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription {
+        let width = try gguf.required("embedding_length"), context = try gguf.int("context_length") ?? 2048
+        let norm = NormKind.rms(epsilon: Float(try gguf.double("attention.layer_norm_rms_epsilon") ?? 1e-5))
+        gguf.ignore("tensor_data_layout")
+        var attention = try gguf.attention(width: width)
+        if let window = try gguf.int("attention.sliding_window") { attention.mask = .window(window) }
+        if gguf.has("blk.0.attn_q_norm.weight") { attention.queryKeyNorm = norm }
+        guard attention.headSize % 2 == 0 else { throw gguf.error("attention.key_length", "the head size \(attention.headSize) must be even") }
+        let feedForward = FeedForwardDescription(width: try gguf.required("feed_forward_length"), bias: gguf.has("blk.0.ffn_gate.bias"))
+        return DecoderDescription(
+            architecture: gguf.architecture, vocabularySize: try gguf.vocabularySize(), width: width, contextLength: context, norm: norm,
+            position: .rotary(try gguf.rotary(.halfSplit, headSize: attention.headSize, context: context)),
+            layers: Array(
+                repeating: LayerDescription(attention: attention, feedForward: feedForward), count: try gguf.required("block_count", in: 1...100_000)),
+            head: HeadDescription(tied: !gguf.has("output.weight")))
+    }
 
-    /// The metadata of a folder's model as llama.cpp's converter writes it; the tokenizer and the file's type apart.
-    ///
-    /// - Throws: an `InputError` when GGUF has no keys for an axis of the description.
+    /// The llama architecture holds query and key heads interleaved.
+    static func ggufLayout(of description: DecoderDescription) -> CheckpointLayout {
+        let turns = ggufArchitecture(description) == "llama"
+        return CheckpointLayout(
+            outer: [.init("embedding", "token_embd"), .init("norm", "output_norm"), .init("head", "output")],
+            inner: [
+                .init("attentionNorm", "blk.#.attn_norm"),
+                .init("attention.query", "blk.#.attn_q", isInterleaved: turns),
+                .init("attention.key", "blk.#.attn_k", isInterleaved: turns),
+                .init("attention.value", "blk.#.attn_v"),
+                .init("attention.output", "blk.#.attn_output"),
+                .init("attention.queryNorm", "blk.#.attn_q_norm"),
+                .init("attention.keyNorm", "blk.#.attn_k_norm"),
+                .init("feedForwardNorm", "blk.#.ffn_norm"),
+                .init("feedForward.gate", "blk.#.ffn_gate"),
+                .init("feedForward.up", "blk.#.ffn_up"),
+                .init("feedForward.down", "blk.#.ffn_down"),
+            ], ignored: ["rope_freqs.weight"])
+    }
+
     static func ggufMetadata(of source: ModelSource) throws(InputError) -> GGUFMetadata {
         let description = source.description, layer = description.layers[0]
         let architecture = ggufArchitecture(description), prefix = architecture + "."
-        guard description.layers.allSatisfy({ $0 == layer }), layer.feedForward.gatedBy == .silu else {
+        guard description.layers.allSatisfy({ $0 == layer }), layer.feedForward.activation == .silu else {
             throw InputError(source.path, "its layers differ, or their activation is not SiLU, for which the GGUF files of \(architecture) have no keys")
         }
-        guard case .rotary(let rotary) = description.position, case .rms(let epsilon) = description.norm else {
+        guard case .rotary(let rotary) = description.position, case .rms(let epsilon, 0) = description.norm else {
             throw InputError(source.path, "its norm or positions have no keys in the GGUF files of \(architecture)")
         }
         let attention = layer.attention

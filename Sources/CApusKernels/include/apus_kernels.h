@@ -72,10 +72,24 @@ void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t i
 void apus_rms_norm(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, const float *weight, float epsilon,
                    int64_t rows, int64_t columns, float *out, size_t out_stride);
 
-enum apus_activation { APUS_SILU, APUS_GELU_TANH };
+// out = (x - mean) / sqrt(mean((x - mean)²) + epsilon) · weight + bias, a row at a time; bias may be NULL.
+void apus_layer_norm(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, const float *weight, const float *bias,
+                     float epsilon, int64_t rows, int64_t columns, float *out, size_t out_stride);
+
+enum apus_activation { APUS_SILU, APUS_GELU_TANH, APUS_GELU_ERF, APUS_RELU };
 // out = activation(gate) · up.
 void apus_gated(const apus_kernels *, apus_pool *, int activation, const float *gate, size_t gate_stride, const float *up,
                 size_t up_stride, int64_t rows, int64_t columns, float *out, size_t out_stride);
+
+// out = activation(x).
+void apus_plain(const apus_kernels *, apus_pool *, int activation, const float *x, size_t x_stride, int64_t rows, int64_t columns,
+                float *out, size_t out_stride);
+// out = factor · x (+ y, unless NULL).
+void apus_scale(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, float factor, const float *y, size_t y_stride,
+                int64_t rows, int64_t columns, float *out, size_t out_stride);
+// out = cap · tanh(x / cap).
+void apus_soft_cap(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, float cap, int64_t rows, int64_t columns,
+                   float *out, size_t out_stride);
 
 // Rotates, in place, the first 2·pairs elements of each of `heads` heads of D elements in each row. cosines and sines are
 // [M, pairs]. Half-split: element i turns with i + pairs; interleaved: 2i with 2i + 1 (Su et al. 2021).
@@ -94,6 +108,7 @@ typedef struct {
   int64_t capacity;      // S, a multiple of 64
   int64_t tokens;        // T
   int64_t position;      // of the first of them
+  int64_t prefix;        // keys that every query sees, whatever its position; 0: none
 } apus_segment;
 
 typedef struct {
@@ -101,6 +116,9 @@ typedef struct {
   int kv_dtype;          // APUS_F32, APUS_F16 or APUS_BF16
   float scale;           // of the scores
   int64_t window;        // keys a query may see, itself included; 0: all before it
+  float soft_cap;        // c: scaled scores become c · tanh(score / c); 0: they stay
+  const float *slopes;   // [heads] of ALiBi, added as slope · (key's position - query's); NULL: none
+  bool slopes_in_bf16;   // instead slope · key's position, both and the product in bf16, is added before the scores are scaled
   const apus_segment *segments;
   int segment_count;
 } apus_attention;
@@ -109,7 +127,7 @@ size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity
 // Stores the rows [T, K, D] of new keys and values of one segment at its positions.
 void apus_kv_store(apus_pool *, const apus_attention *, const apus_segment *, const float *keys, size_t key_stride,
                    const float *values, size_t value_stride);
-// Causal attention over the cache (FlashAttention: tiles of keys at absolute positions, no matrix of scores).
+// Attention over the cache, causal behind the prefix (FlashAttention: tiles of keys at absolute positions, no matrix of scores).
 void apus_attend(const apus_kernels *, apus_pool *, const apus_attention *);
 
 // log(sum(exp(x))) of a row and the index of its greatest element (the first, when several are equal).

@@ -28,25 +28,76 @@ struct InspectVerb: ParsableCommand {
     // MARK: The description as JSON
 
     private func axes(of description: DecoderDescription) -> JSONObject {
-        let norm: JSONObject =
-            switch description.norm {
-            case .rms(let epsilon): ["kind": .string("rms"), "epsilon": .number(Double("\(epsilon)")!)]
-            }
-        let position: JSONObject =
-            switch description.position {
-            case .rotary(let rotary):
-                [
-                    "kind": .string("rotary"), "style": .string(rotary.style.rawValue), "base": .number(rotary.base),
-                    "dimensions": .integer(rotary.dimensions), "scaling": .object(scaling(rotary.scaling)),
-                ]
-            }
-        return [
+        var object: JSONObject = [
             "architecture": .string(description.architecture), "parameters": .integer(description.parameterCount),
             "layers": .integer(description.layers.count), "width": .integer(description.width),
             "vocabulary_size": .integer(description.vocabularySize), "context_length": .integer(description.contextLength),
-            "tied_head": .bool(description.tiedHead), "norm": .object(norm), "position": .object(position),
-            "layer_groups": .array(groups(description.layers).map { .object($0) }),
+            "tied_head": .bool(description.head.tied), "norm": .object(norm(description.norm)),
+            "position": .object(position(description.position)),
+            "layer_groups": .array(groups(description).map { .object($0) }),
         ]
+        if !description.finalNorm { object["final_norm"] = .bool(false) }
+        let embedding = description.embedding, head = description.head
+        if embedding != EmbeddingDescription() {
+            object["embedding"] = .object([
+                "width": .integer(embedding.width ?? description.width), "scale": .number(Double("\(embedding.scale)")!),
+                "norm": .bool(embedding.norm),
+            ])
+        }
+        if head != HeadDescription(tied: head.tied) {
+            object["head"] = .object([
+                "bias": .bool(head.bias), "soft_cap": head.softCap.map { .number(Double("\($0)")!) } ?? .null,
+            ])
+        }
+        if let infilling = description.infilling {
+            object["infilling"] = .object([
+                "start_token": .integer(infilling.start), "mask_tokens": .array(infilling.masks.map { .integer($0) }),
+            ])
+        }
+        return object
+    }
+
+    private func norm(_ norm: NormKind) -> JSONObject {
+        switch norm {
+        case .rms(let epsilon, let offset):
+            ["kind": .string("rms"), "epsilon": .number(Double("\(epsilon)")!), "offset": .number(Double(offset))]
+        case .layer(let epsilon): ["kind": .string("layer"), "epsilon": .number(Double("\(epsilon)")!)]
+        }
+    }
+
+    private func position(_ position: PositionEncoding) -> JSONObject {
+        func object(_ kind: String, _ rotary: RotaryDescription) -> JSONObject {
+            [
+                "kind": .string(kind), "style": .string(rotary.style.rawValue), "base": .number(rotary.base),
+                "dimensions": .integer(rotary.dimensions), "scaling": .object(scaling(rotary.scaling)),
+            ]
+        }
+        return switch position {
+        case .none: ["kind": .string("none")]
+        case .learned(let offset): ["kind": .string("learned"), "offset": .integer(offset)]
+        case .rotary(let rotary): object("rotary", rotary)
+        case .rotary2D(let rotary): object("rotary2D", rotary)
+        case .alibi(let style): ["kind": .string("alibi"), "style": .string(style.rawValue)]
+        }
+    }
+
+    private func topology(_ topology: BlockTopology) -> JSONObject {
+        switch topology {
+        case .parallel(let norms): ["kind": .string("parallel"), "norms": .integer(norms.rawValue)]
+        case .sequential(.pre): ["kind": .string("sequential"), "norm": .string("pre")]
+        case .sequential(.post): ["kind": .string("sequential"), "norm": .string("post")]
+        case .sequential(.sandwich): ["kind": .string("sequential"), "norm": .string("sandwich")]
+        case .sequential(.normedResidual(let scale)):
+            ["kind": .string("sequential"), "norm": .string("normed residual"), "residual_scale": .number(Double("\(scale)")!)]
+        }
+    }
+
+    private func mask(_ mask: AttentionMask) -> String {
+        switch mask {
+        case .causal: "causal"
+        case .window: "window"
+        case .prefix: "prefix"
+        }
     }
 
     private func scaling(_ scaling: RotaryDescription.Scaling) -> JSONObject {
@@ -71,21 +122,28 @@ struct InspectVerb: ParsableCommand {
     }
 
     /// Runs of equal layers.
-    private func groups(_ layers: [LayerDescription]) -> [JSONObject] {
+    private func groups(_ description: DecoderDescription) -> [JSONObject] {
+        let layers = description.layers
         let starts = layers.indices.filter { $0 == 0 || layers[$0] != layers[$0 - 1] }
         return zip(starts, starts.dropFirst() + [layers.count]).map { start, end in
             let attention = layers[start].attention, feedForward = layers[start].feedForward
-            return [
+            var object: JSONObject = [
                 "first": .integer(start), "count": .integer(end - start),
                 "attention": .object([
                     "heads": .integer(attention.heads), "kv_heads": .integer(attention.kvHeads), "head_size": .integer(attention.headSize),
                     "window": attention.window.map { .integer($0) } ?? .null, "input_bias": .bool(attention.inputBias),
-                    "output_bias": .bool(attention.outputBias), "query_key_norm": .bool(attention.queryKeyNorm),
+                    "output_bias": .bool(attention.outputBias), "query_key_norm": .bool(attention.queryKeyNorm != nil), "mask": .string(mask(attention.mask)),
+                    "scale": attention.scale.map { .number(Double("\($0)")!) } ?? .null,
+                    "soft_cap": attention.softCap.map { .number(Double("\($0)")!) } ?? .null,
                 ]),
                 "feed_forward": .object([
-                    "width": .integer(feedForward.width), "gated_by": .string(feedForward.gatedBy.rawValue), "bias": .bool(feedForward.bias),
+                    "width": .integer(feedForward.width), "kind": .string(feedForward.kind.rawValue), "activation": .string(feedForward.activation.rawValue),
+                    "bias": .bool(feedForward.bias),
                 ]),
+                "topology": .object(topology(layers[start].topology)),
             ]
+            if let own = layers[start].position { object["position"] = .object(position(own)) }
+            return object
         }
     }
 

@@ -27,4 +27,13 @@ enum RowOrder: Equatable {
             return row - within + within % 2 * (size / 2) + within / 2
         }
     }
+
+    /// The order that takes rows back.
+    var inverse: RowOrder {
+        switch self {
+        case .kept: .kept
+        case .toHalfSplit(let size): .toInterleaved(headSize: size)
+        case .toInterleaved(let size): .toHalfSplit(headSize: size)
+        }
+    }
 }

@@ -1,0 +1,32 @@
+import ApusTensor
+
+/// down(activation(up x)), or with a gate down(activation(gate x) · up x) (Shazeer 2020).
+package final class FeedForward: Sendable {
+    package let gate: Linear?
+    package let up: Linear
+    package let down: Linear
+    package let activation: Activation
+
+    package init(gate: Linear?, up: Linear, down: Linear, activation: Activation) {
+        self.gate = gate
+        self.up = up
+        self.down = down
+        self.activation = activation
+    }
+
+    /// out = down(…), or added to what `out` holds.
+    package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, _ context: ForwardContext) {
+        let width = up.outputs, backend = context.backend
+        let both = context.workspace.rows(.gateUp, count: x.count, width: gate == nil ? width : 2 * width)
+        let inner = both.columns(0..<width)
+        if let gate {
+            let ups = both.columns(width..<2 * width)
+            backend.linear(x, [gate.product(into: inner), up.product(into: ups)])
+            backend.gated(activation, gate: inner, up: ups, into: inner)
+        } else {
+            backend.linear(x, [up.product(into: inner)])
+            backend.plain(activation, inner, into: inner)
+        }
+        backend.linear(inner, [down.product(into: out, adds: adds)])
+    }
+}

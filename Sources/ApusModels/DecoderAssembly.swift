@@ -1,0 +1,99 @@
+import ApusBase
+import ApusDescription
+import ApusLayers
+import ApusTensor
+
+/// Puts a decoder's modules together from its description and its packed matrices.
+struct DecoderAssembly {
+    let loader: ModelLoader
+    let description: DecoderDescription
+    let matrices: [String: PackedMatrix]
+
+    func decoder() throws(InputError) -> Decoder {
+        let channels = description.rotaryChannels
+        var blocks: [DecoderBlock] = []
+        for (index, layer) in description.layers.enumerated() { blocks.append(try block(layer, "layers.\(index).", channels)) }
+        let embedding = matrices["embedding.weight"]!
+        return Decoder(
+            description: description, backend: loader.backend,
+            embedding: TokenEmbedding(
+                description, matrix: embedding, projection: optionalLinear("embeddingProjection"), positions: matrices["positions.weight"],
+                norm: description.embedding.norm ? try norm("embeddingNorm", description.norm) : nil),
+            blocks: blocks, norm: description.finalNorm ? try norm("norm", description.norm) : nil,
+            headProjection: optionalLinear("headProjection"),
+            head: Linear(
+                description.head.tied ? embedding : matrices["head.weight"]!,
+                bias: description.head.bias ? try loader.vector("head.bias") : nil))
+    }
+
+    private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
+        Linear(matrices[name + ".weight"]!, bias: bias ? try loader.vector(name + ".bias") : nil)
+    }
+
+    private func optionalLinear(_ name: String) -> Linear? { matrices[name + ".weight"].map { Linear($0) } }
+
+    private func norm(_ name: String, _ kind: NormKind) throws(InputError) -> Norm {
+        switch kind {
+        case .rms(let epsilon, let offset): Norm(.rms, epsilon: epsilon, weight: try loader.vector(name + ".weight", adding: offset))
+        case .layer(let epsilon):
+            Norm(.layer, epsilon: epsilon, weight: try loader.vector(name + ".weight"), bias: try loader.vector(name + ".bias"))
+        }
+    }
+
+    private func block(_ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key]) throws(InputError) -> DecoderBlock {
+        let f = layer.feedForward, isSandwich = layer.topology == .sequential(.sandwich)
+        let hasSecondNorm = layer.topology != .parallel(norms: .one)
+        return DecoderBlock(
+            topology: layer.topology, attentionNorm: try norm(prefix + "attentionNorm", description.norm),
+            attention: try attention(layer, prefix + "attention.", channels),
+            feedForwardNorm: hasSecondNorm ? try norm(prefix + "feedForwardNorm", description.norm) : nil,
+            feedForward: FeedForward(
+                gate: f.kind == .gated ? try linear(prefix + "feedForward.gate", bias: f.bias) : nil,
+                up: try linear(prefix + "feedForward.up", bias: f.bias), down: try linear(prefix + "feedForward.down", bias: f.bias),
+                activation: f.activation.kernel),
+            attentionPostNorm: isSandwich ? try norm(prefix + "attentionPostNorm", description.norm) : nil,
+            feedForwardPostNorm: isSandwich ? try norm(prefix + "feedForwardPostNorm", description.norm) : nil)
+    }
+
+    private func attention(_ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key]) throws(InputError) -> Attention {
+        let a = layer.attention, own = description.rotaryChannels(of: layer)
+        // The channels share the head among themselves.
+        let rotations = own.enumerated().map { index, key in
+            Attention.Rotation(
+                angles: channels.firstIndex(of: key)!, first: index * a.headSize / own.count, interleaved: key.rotary.style == .interleaved)
+        }
+        return Attention(
+            query: try linear(prefix + "query", bias: a.inputBias), key: try linear(prefix + "key", bias: a.inputBias),
+            value: try linear(prefix + "value", bias: a.inputBias), output: try linear(prefix + "output", bias: a.outputBias),
+            queryNorm: try headNorm(prefix + "queryNorm", a.queryKeyNorm), keyNorm: try headNorm(prefix + "keyNorm", a.queryKeyNorm),
+            headSize: a.headSize, rotations: rotations,
+            scores: Attention.Scores(
+                scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, slopes: try slopes(layer), window: a.window,
+                seesPrefix: a.mask == .prefix))
+    }
+
+    private func headNorm(_ name: String, _ kind: NormKind?) throws(InputError) -> Norm? {
+        guard let kind else { return nil }
+        return try norm(name, kind)
+    }
+
+    private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreSlopes? {
+        guard case .alibi(let style) = description.position(of: layer) else { return nil }
+        let slopes = style.slopes(heads: layer.attention.heads)
+        guard let storage = loader.backend.allocate(byteCount: slopes.count * 4) else { throw InputError(loader.source.path, "no memory for slopes") }
+        for (head, slope) in slopes.enumerated() { storage.floats[head] = slope }
+        return ScoreSlopes(storage, inBF16: style == .beforeScalingInBF16)
+    }
+}
+
+extension FeedForwardDescription.Activation {
+    /// The same activation of the backend.
+    var kernel: Activation {
+        switch self {
+        case .silu: .silu
+        case .geluTanh: .geluTanh
+        case .geluErf: .geluErf
+        case .relu: .relu
+        }
+    }
+}

@@ -1,0 +1,49 @@
+import ApusBase
+import ApusCheckpoints
+import ApusDescription
+import Glibc
+
+extension GGUFReader {
+    /// The `rope.*` keys and the divisors of frequencies.
+    mutating func rotary(_ style: RotaryDescription.Style, headSize: Int, context: Int) throws(InputError) -> RotaryDescription {
+        let base = try double("rope.freq_base") ?? 10000
+        let dimensions = try int("rope.dimension_count") ?? headSize
+        guard dimensions >= 2, dimensions <= headSize, dimensions % 2 == 0, base > 0 else {
+            throw error("rope.dimension_count", "\(dimensions) of \(headSize) elements are no pairs")
+        }
+        return RotaryDescription(
+            style: style, base: base, scaling: try scaling(pairs: dimensions / 2, context: context), dimensions: dimensions)
+    }
+
+    private mutating func scaling(pairs: Int, context: Int) throws(InputError) -> RotaryDescription.Scaling {
+        ignore("rope.scaling.finetuned")
+        let older = try double("rope.scale_linear"), prefix = "rope.scaling."
+        let factor = try double(prefix + "factor") ?? older ?? 1
+        let original = try int(prefix + "original_context_length") ?? context
+        let kind = try string(prefix + "type"), attention = try double(prefix + "attn_factor") ?? 1
+        let fast = try double(prefix + "yarn_beta_fast") ?? 32, slow = try double(prefix + "yarn_beta_slow") ?? 1
+        if let entry = file.entry("rope_freqs.weight") { return .divisors(try divisors(entry, count: pairs)) }
+        switch kind {
+        case nil, "none"?: return factor == 1 ? .none : .linear(factor: factor)
+        case "linear"?: return .linear(factor: factor)
+        case "yarn"?:
+            return .yarn(
+                RotaryDescription.YaRN(
+                    factor: factor, originalContext: original, betaFast: fast, betaSlow: slow, attentionFactor: attention * (0.1 * log(factor) + 1)))
+        case let other?: throw error(prefix + "type", "\(other) is not known", remedy: "none, linear and yarn are")
+        }
+    }
+
+    private func divisors(_ entry: TensorEntry, count: Int) throws(InputError) -> [Float] {
+        guard entry.dtype == .f32, entry.shape == [count] else {
+            throw InputError(file.path, at: "tensor rope_freqs.weight", "\(count) numbers of type f32 are needed")
+        }
+        var divisors = [Float](repeating: 1, count: count)
+        var failure: InputError?
+        divisors.withUnsafeMutableBytes { raw in
+            do throws(InputError) { try file.read(entry, from: 0, into: raw) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return divisors
+    }
+}
