@@ -59,6 +59,18 @@ import Testing
         }
     }
 
+    /// Packed, grouped and transposed tensors are taken apart and put together again.
+    @Test(arguments: GoldenLogitsTests.families) func keepsLogitsOfFamilies(name: String) throws {
+        let source = GoldenLogitsTests.folder + name
+        let ids = try #require(try JSON(contentsOf: source + "/ids.json").array)[0].array!.map { Int32($0.int!) }
+        try inFolder { folder in
+            _ = try convert(source, to: folder + "/back", .f32)
+            #expect(try logits(folder + "/back", ids) == logits(source, ids))
+            let error = #expect(throws: InputError.self) { try self.convert(source, to: folder + "/a.gguf", .f32) }
+            #expect(error?.rule.hasPrefix("GGUF files cannot hold") == true)
+        }
+    }
+
     @Test func refusesWhatGGUFCannotSay() throws {
         try inFolder { folder in
             let error = #expect(throws: InputError.self) { try self.convert(GoldenLogitsTests.folder + "llama/llama-dynamic", to: folder + "/a.gguf", .f32) }

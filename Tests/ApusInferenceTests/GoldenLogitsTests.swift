@@ -6,15 +6,18 @@ import Testing
 
 @testable import ApusInference
 
-/// Logits of tiny random models in f32 against transformers (Tests/Goldens/make_llama.py).
+/// Logits of tiny random models in f32 against transformers (Tests/Goldens/make_llama.py, make_families.py).
 @Suite struct GoldenLogitsTests {
     static let folder = parentFolder(parentFolder(#filePath)) + "/Goldens/"
     static let names = [
         "llama-mha", "llama-gqa-tied", "llama-linear", "llama-dynamic", "llama-yarn", "llama-llama3", "llama-biases", "mistral-window",
         "qwen2-bias", "qwen3-norms",
     ].map { "llama/" + $0 }
+    static let families = [
+        "gpt2-small", "gpt2-relu", "gpt2-untied",
+    ].map { "families/" + $0 }
 
-    @Test(arguments: names, InstructionSet.allCases.filter(\.isSupported))
+    @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
     func agreesWithTheReference(name: String, set: InstructionSet) throws {
         let path = Self.folder + name
         let backend = try #require(CPUBackend(threads: 2, instructionSet: set))
@@ -37,7 +40,7 @@ import Testing
     }
 
     /// Tokens one at a time behind a prompt go on from where it ended. (The base of dynamic NTK changes with the length.)
-    @Test(arguments: names.filter { $0 != "llama/llama-dynamic" }) func stepsDoNotChangeLogits(name: String) throws {
+    @Test(arguments: names.filter { $0 != "llama/llama-dynamic" } + families) func stepsDoNotChangeLogits(name: String) throws {
         let path = Self.folder + name, backend = try #require(CPUBackend(threads: 2))
         let model = try Decoder.load(ModelSource(path: path), on: backend)
         let ids = try #require(try JSON(contentsOf: path + "/ids.json").array)[0].array!.map { Int32($0.int!) }, prompt = ids.count - 5
