@@ -15,6 +15,7 @@ import Testing
     ].map { "llama/" + $0 }
     static let families = [
         "gpt2-small", "gpt2-relu", "gpt2-untied",
+        "neox-parallel", "neox-sequential", "neox-unbiased",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
