@@ -16,6 +16,7 @@ import Testing
     static let families = [
         "gpt2-small", "gpt2-relu", "gpt2-untied",
         "neox-parallel", "neox-sequential", "neox-unbiased",
+        "bloom-small", "bloom-odd-heads", "bloom-untied",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
