@@ -17,6 +17,7 @@ import Testing
         "gpt2-small", "gpt2-relu", "gpt2-untied",
         "neox-parallel", "neox-sequential", "neox-unbiased",
         "bloom-small", "bloom-odd-heads", "bloom-untied",
+        "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
