@@ -18,6 +18,7 @@ import Testing
         "neox-parallel", "neox-sequential", "neox-unbiased",
         "bloom-small", "bloom-odd-heads", "bloom-untied",
         "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi",
+        "gemma3-windows", "gemma3-layer-types", "gemma3-stretched",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))

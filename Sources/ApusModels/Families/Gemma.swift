@@ -1,0 +1,123 @@
+import ApusBase
+import ApusDescription
+
+/// Gemma 1, 2 and 3 (text): scaled embeddings, norms that multiply by 1 + w; from 2 on sandwich norms and local layers.
+enum Gemma: Family {
+    static let modelTypes: Set<String> = ["gemma", "gemma2", "gemma3_text"]
+
+    static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
+        let modelType = try config.required(config.string("model_type"), "model_type"), isFirst = modelType == "gemma"
+        try config.expect("use_bidirectional_attention", .bool(false))
+        config.ignore("cache_implementation")
+        let width = try config.requiredInt("hidden_size"), heads = try config.heads()
+        let kvHeads = try config.int("num_key_value_heads", in: 1...65536) ?? (isFirst ? heads : 4)
+        guard heads % kvHeads == 0 else { throw config.error("num_key_value_heads", "\(heads) query heads cannot share \(kvHeads)") }
+        let headSize = try config.int("head_dim", in: 2...65536) ?? 256, context = try config.int("max_position_embeddings") ?? 8192
+        guard headSize % 2 == 0 else { throw config.error("head_dim", "\(headSize) is odd, and rotary positions need pairs") }
+        let norm = NormKind.rms(epsilon: try config.epsilon("rms_norm_eps", default: 1e-6), offset: 1)
+        let bias = try config.bool("attention_bias") ?? false
+        var attention = AttentionDescription(heads: heads, kvHeads: kvHeads, headSize: headSize, inputBias: bias, outputBias: bias)
+        if !isFirst {
+            let scalar = try config.double("query_pre_attn_scalar") ?? 256
+            guard scalar > 0 else { throw config.error("query_pre_attn_scalar", "\(scalar) is not above 0") }
+            attention.scale = Float(1 / scalar.squareRoot())
+            attention.softCap = try cap(&config, "attn_logit_softcapping", default: modelType == "gemma2" ? 50 : nil)
+        }
+        if modelType == "gemma3_text" { attention.queryKeyNorm = norm }
+        let headCap = try isFirst ? nil : cap(&config, "final_logit_softcapping", default: modelType == "gemma2" ? 30 : nil)
+        let feedForward = FeedForwardDescription(
+            width: try config.requiredInt("intermediate_size"), activation: try activation(&config, isFirst: isFirst))
+        let (global, local) = try rotary(&config, modelType: modelType, headSize: headSize, context: context)
+        let layers = try windows(&config, modelType: modelType).map { window in
+            var own = attention
+            if let window { own.mask = .window(window) }
+            return LayerDescription(
+                attention: own, feedForward: feedForward, topology: .sequential(isFirst ? .pre : .sandwich),
+                position: window == nil || local == global ? nil : .rotary(local))
+        }
+        return DecoderDescription(
+            architecture: modelType, vocabularySize: try config.requiredInt("vocab_size"), width: width, contextLength: context, norm: norm,
+            position: .rotary(global), embedding: EmbeddingDescription(scale: try scale(&config, width: width)), layers: layers,
+            head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true, softCap: headCap))
+    }
+
+    /// √C, rounded to the type of the weights.
+    private static func scale(_ config: inout ConfigReader, width: Int) throws(InputError) -> Float {
+        let exact = Float(width).squareRoot(), older = try config.string("torch_dtype")
+        switch try config.string("dtype") ?? older {
+        case "bfloat16"?:
+            let bits = exact.bitPattern
+            return Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000)
+        case "float16"?: return Float(Float16(exact))
+        default: return exact
+        }
+    }
+
+    /// Gemma's first configurations say gelu and mean its form with tanh.
+    private static func activation(_ config: inout ConfigReader, isFirst: Bool) throws(InputError) -> FeedForwardDescription.Activation {
+        if isFirst, try config.string("hidden_activation") == nil, try config.string("hidden_act") == "gelu" { return .geluTanh }
+        if isFirst, try config.string("hidden_activation") == nil { return try config.activation("hidden_act", default: "gelu_pytorch_tanh") }
+        config.ignore("hidden_act")
+        return try config.activation("hidden_activation", default: "gelu_pytorch_tanh")
+    }
+
+    private static func cap(_ config: inout ConfigReader, _ key: String, default value: Double?) throws(InputError) -> Float? {
+        // An explicit null means none.
+        guard let cap = try config.double(key) ?? (config.has(key) ? nil : value) else { return nil }
+        guard cap > 0 else { throw config.error(key, "\(cap) is not above 0") }
+        return Float(cap)
+    }
+
+    /// How global and local layers turn.
+    private static func rotary(
+        _ config: inout ConfigReader, modelType: String, headSize: Int, context: Int
+    ) throws(InputError) -> (RotaryDescription, RotaryDescription) {
+        guard modelType == "gemma3_text" else {
+            let both = try RotaryConfig.read(&config, headSize: headSize, context: context)
+            return (both, both)
+        }
+        let localBase = try config.double("rope_local_base_freq") ?? 10000
+        guard let both = try config.section("rope_parameters"), both.has("full_attention") else {
+            let global = try RotaryConfig.read(&config, headSize: headSize, context: context, base: 1_000_000)
+            return (global, RotaryDescription(base: localBase, dimensions: headSize))
+        }
+        config.ignore("rope_theta", "rope_scaling")
+        func read(_ key: String, base: Double) throws(InputError) -> RotaryDescription {
+            var both = both
+            guard var section = try both.section(key) else { throw both.error(key, "is missing") }
+            return try RotaryConfig.read(section: &section, headSize: headSize, context: context, base: base, fraction: 1)
+        }
+        return (try read("full_attention", base: 1_000_000), try read("sliding_attention", base: localBase))
+    }
+
+    /// The window of each layer: those of Gemma 2 take turns, in Gemma 3 every sixth is global.
+    private static func windows(_ config: inout ConfigReader, modelType: String) throws(InputError) -> [Int?] {
+        let count = try config.layerCount()
+        if modelType == "gemma" { return Array(repeating: nil, count: count) }
+        let window = try config.int("sliding_window") ?? 4096
+        let newer = try config.int("_sliding_window_pattern")
+        let pattern = try config.int("sliding_window_pattern") ?? newer ?? (modelType == "gemma2" ? 2 : 6)
+        return try config.layerWindows(window, default: (0..<count).map { ($0 + 1) % pattern == 0 ? nil : window })
+    }
+
+    static func layout(of description: DecoderDescription) -> CheckpointLayout {
+        let isFirst = description.architecture == "gemma"
+        return CheckpointLayout(
+            outer: [.init("embedding", "model.embed_tokens"), .init("norm", "model.norm"), .init("head", "lm_head")],
+            inner: [
+                .init("attentionNorm", "model.layers.#.input_layernorm"),
+                .init("attention.query", "model.layers.#.self_attn.q_proj"),
+                .init("attention.key", "model.layers.#.self_attn.k_proj"),
+                .init("attention.value", "model.layers.#.self_attn.v_proj"),
+                .init("attention.output", "model.layers.#.self_attn.o_proj"),
+                .init("attention.queryNorm", "model.layers.#.self_attn.q_norm"),
+                .init("attention.keyNorm", "model.layers.#.self_attn.k_norm"),
+                .init("attentionPostNorm", "model.layers.#.post_attention_layernorm"),
+                .init("feedForwardNorm", "model.layers.#.\(isFirst ? "post_attention_layernorm" : "pre_feedforward_layernorm")"),
+                .init("feedForward.gate", "model.layers.#.mlp.gate_proj"),
+                .init("feedForward.up", "model.layers.#.mlp.up_proj"),
+                .init("feedForward.down", "model.layers.#.mlp.down_proj"),
+                .init("feedForwardPostNorm", "model.layers.#.post_feedforward_layernorm"),
+            ], ignored: ["rotary_emb.inv_freq"])
+    }
+}
