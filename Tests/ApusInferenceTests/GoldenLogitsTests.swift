@@ -19,6 +19,7 @@ import Testing
         "bloom-small", "bloom-odd-heads", "bloom-untied",
         "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi",
         "gemma3-windows", "gemma3-layer-types", "gemma3-stretched",
+        "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small", "glm4-wide-heads", "glm4-unbiased",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
