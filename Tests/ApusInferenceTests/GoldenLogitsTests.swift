@@ -6,7 +6,8 @@ import Testing
 
 @testable import ApusInference
 
-/// Logits of tiny random models in f32 against transformers (Tests/Goldens/make_llama.py, make_families.py).
+/// Logits of tiny random models in f32 against transformers (Tests/Goldens/make_llama.py, make_families.py), and against a plain
+/// reference where transformers has no code (make_chatglm.py).
 @Suite struct GoldenLogitsTests {
     static let folder = parentFolder(parentFolder(#filePath)) + "/Goldens/"
     static let names = [
@@ -20,6 +21,7 @@ import Testing
         "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi",
         "gemma3-windows", "gemma3-layer-types", "gemma3-stretched",
         "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small", "glm4-wide-heads", "glm4-unbiased",
+        "chatglm-continuation", "chatglm-blank", "chatglm-long-answer", "chatglm2-groups", "chatglm2-one-group", "chatglm2-long",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
