@@ -23,6 +23,7 @@ import Testing
         "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small", "glm4-wide-heads", "glm4-unbiased",
         "chatglm-continuation", "chatglm-blank", "chatglm-long-answer", "chatglm2-groups", "chatglm2-one-group", "chatglm2-long",
         "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers", "gemma2-uncapped",
+        "gptj-small", "gptj-whole-heads", "gptj-erf",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
