@@ -24,6 +24,7 @@ import Testing
         "chatglm-continuation", "chatglm-blank", "chatglm-long-answer", "chatglm2-groups", "chatglm2-one-group", "chatglm2-long",
         "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers", "gemma2-uncapped",
         "gptj-small", "gptj-whole-heads", "gptj-erf",
+        "opt-small", "opt-post-norm", "opt-unbiased",
     ].map { "families/" + $0 }
 
     @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
