@@ -26,7 +26,11 @@ protocol GGUFFamily: Family {
 
 /// The families that can be read.
 enum Families {
-    static var all: [any Family.Type] { [Llama.self, GPT2.self, GPTNeoX.self, Bloom.self, Falcon.self, Gemma.self, GLM.self, ChatGLM.self, GPTJ.self, OPT.self] }
+    static var all: [any Family.Type] {
+        [
+            Llama.self, GPT2.self, GPTNeoX.self, Bloom.self, Falcon.self, Gemma.self, GLM.self, ChatGLM.self, GPTJ.self, OPT.self, Phi3.self,
+        ]
+    }
 
     static func named(_ modelType: String) -> (any Family.Type)? { all.first { $0.modelTypes.contains(modelType) } }
 
