@@ -40,19 +40,23 @@ enum ChatGLM: Family {
     private static func later(_ config: inout ConfigReader) throws(InputError) -> DecoderDescription {
         config.ignore(
             "apply_query_key_layer_scaling", "attention_softmax_in_fp32", "bias_dropout_fusion", "fp32_residual_connection", "vocab_size")
-        for key in ["rmsnorm", "original_rope", "post_layer_norm"] { try config.expect(key, .bool(true)) }
+        for key in ["multi_query_attention", "rmsnorm", "original_rope", "post_layer_norm"] { try config.expect(key, .bool(true)) }
         for key in ["add_bias_linear", "apply_residual_connection_post_layernorm"] { try config.expect(key, .bool(false)) }
         let width = try config.requiredInt("hidden_size"), heads = try config.heads()
         let headSize = try config.int("kv_channels", in: 1...65536) ?? 128
         guard headSize % 4 == 0 else { throw config.error("kv_channels", "half of \(headSize) elements are no pairs") }
         let groups = try config.int("multi_query_group_num", in: 1...65536) ?? 2
-        let kvHeads = try config.bool("multi_query_attention") ?? false ? groups : heads
-        guard heads % kvHeads == 0 else { throw config.error("multi_query_group_num", "\(heads) query heads cannot share \(kvHeads)") }
+        guard heads % groups == 0 else { throw config.error("multi_query_group_num", "\(heads) query heads cannot share \(groups)") }
         let ratio = try config.double("rope_ratio") ?? 1
         guard ratio > 0 else { throw config.error("rope_ratio", "\(ratio) is not above 0") }
+        // The first long model has the same key for another thing: there it divides positions.
+        let name = try config.string("_name_or_path") ?? ""
+        guard ratio == 1 || !name.contains("chatglm2") else {
+            throw config.error("rope_ratio", "\(ratio) is not supported for ChatGLM2", remedy: "ChatGLM3 has longer contexts that are")
+        }
         let layer = LayerDescription(
             attention: AttentionDescription(
-                heads: heads, kvHeads: kvHeads, headSize: headSize, inputBias: try config.bool("add_qkv_bias") ?? false),
+                heads: heads, kvHeads: groups, headSize: headSize, inputBias: try config.bool("add_qkv_bias") ?? false),
             feedForward: FeedForwardDescription(width: try config.requiredInt("ffn_hidden_size")))
         return DecoderDescription(
             architecture: "chatglm", vocabularySize: try config.requiredInt("padded_vocab_size"), width: width,
