@@ -4,7 +4,9 @@ extension Tokenizer {
     /// Builds the WordPiece tokenizer of a BERT model from its `vocab.txt`, a token a line.
     ///
     /// - Parameters:
+    ///   - bytes: the bytes of `vocab.txt`.
     ///   - config: the bytes of `tokenizer_config.json`: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars` and the special tokens.
+    ///   - subject: how errors name the file.
     /// - Throws: an `InputError` for a vocabulary without the tokens that BERT needs.
     public convenience init(vocabTxt bytes: [UInt8], config: [UInt8]? = nil, subject: String = "vocab.txt") throws(InputError) {
         var texts = StringTable()
