@@ -75,7 +75,7 @@ package final class Attention: Sendable {
         let queries = projected.columns(0..<queryWidth)
         let keys = projected.columns(queryWidth..<queryWidth + kvWidth)
         let values = projected.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)
-        backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)])
+        backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)], context.precision)
         queryNorm?.onHeads(queries, size: headSize, backend)
         keyNorm?.onHeads(keys, size: headSize, backend)
         for rotation in rotations {
@@ -90,6 +90,6 @@ package final class Attention: Sendable {
         backend.attend(
             shape(cacheType: cacheType), queries: queries, keys: keys, values: values, segments: context.segments,
             caches: context.caches(layer: layer), slopes: scores.slopes, into: attended)
-        backend.linear(attended, [output.product(into: out, adds: adds)])
+        backend.linear(attended, [output.product(into: out, adds: adds)], context.precision)
     }
 }

@@ -21,12 +21,12 @@ package final class FeedForward: Sendable {
         let inner = both.columns(0..<width)
         if let gate {
             let ups = both.columns(width..<2 * width)
-            backend.linear(x, [gate.product(into: inner), up.product(into: ups)])
+            backend.linear(x, [gate.product(into: inner), up.product(into: ups)], context.precision)
             backend.gated(activation, gate: inner, up: ups, into: inner)
         } else {
-            backend.linear(x, [up.product(into: inner)])
+            backend.linear(x, [up.product(into: inner)], context.precision)
             backend.plain(activation, inner, into: inner)
         }
-        backend.linear(inner, [down.product(into: out, adds: adds)])
+        backend.linear(inner, [down.product(into: out, adds: adds)], context.precision)
     }
 }

@@ -15,13 +15,18 @@ package struct ForwardContext {
     package let stores: [any KeyValueStore]
     /// Of the rows' positions, one for each way to turn that the layers have.
     package let angles: [RotaryAngles]
+    package let precision: ActivationPrecision
     package let workspace: Workspace
 
-    package init(backend: any Backend, segments: [Segment], stores: [any KeyValueStore], angles: [RotaryAngles], workspace: Workspace) {
+    package init(
+        backend: any Backend, segments: [Segment], stores: [any KeyValueStore], angles: [RotaryAngles], precision: ActivationPrecision,
+        workspace: Workspace
+    ) {
         self.backend = backend
         self.segments = segments
         self.stores = stores
         self.angles = angles
+        self.precision = precision
         self.workspace = workspace
     }
 

@@ -61,7 +61,7 @@ public final class Decoder: Sendable {
 
     /// Runs the new tokens of one or more sequences, appends their keys and values to the caches, and returns the logits
     /// `[wanted, V]` in the order of the inputs. They stay valid until the workspace is used again.
-    package func forward(_ inputs: [Input], workspace: Workspace) -> Rows {
+    package func forward(_ inputs: [Input], precision: ActivationPrecision, workspace: Workspace) -> Rows {
         let count = inputs.reduce(0) { $0 + $1.ids.count }
         var segments: [Segment] = []
         for input in inputs {
@@ -69,13 +69,13 @@ public final class Decoder: Sendable {
             segments.append(Segment(rows: first..<first + input.ids.count, position: input.position, prefix: input.infilling.length))
         }
         let hidden = workspace.rows(.hidden, count: count, width: description.width)
-        embedding(inputs.flatMap(\.ids), positions: { inputs.flatMap { $0.positions.map { $0 } } }, into: hidden, workspace, backend)
+        embedding(inputs.flatMap(\.ids), positions: { inputs.flatMap { $0.positions.map { $0 } } }, into: hidden, precision, workspace, backend)
         let context = ForwardContext(
             backend: backend, segments: segments, stores: inputs.map(\.cache), angles: angles(inputs, segments, count, workspace),
-            workspace: workspace)
+            precision: precision, workspace: workspace)
         let cacheType = inputs[0].cache.dtype
         for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
-        return logits(of: hidden, inputs, segments, workspace)
+        return logits(of: hidden, inputs, segments, precision, workspace)
     }
 
     private func angles(_ inputs: [Input], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {
@@ -97,7 +97,9 @@ public final class Decoder: Sendable {
         }
     }
 
-    private func logits(of hidden: Rows, _ inputs: [Input], _ segments: [Segment], _ workspace: Workspace) -> Rows {
+    private func logits(
+        of hidden: Rows, _ inputs: [Input], _ segments: [Segment], _ precision: ActivationPrecision, _ workspace: Workspace
+    ) -> Rows {
         let wanted = inputs.reduce(0) { $0 + $1.logits.count }
         var last = workspace.rows(.lastRows, count: wanted, width: description.width)
         var row = 0
@@ -109,11 +111,11 @@ public final class Decoder: Sendable {
         }
         if let headProjection {
             let narrow = workspace.rows(.branch, count: wanted, width: headProjection.outputs)
-            backend.linear(last, [headProjection.product(into: narrow)])
+            backend.linear(last, [headProjection.product(into: narrow)], precision)
             last = narrow
         }
         let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
-        backend.linear(last, [head.product(into: out)])
+        backend.linear(last, [head.product(into: out)], precision)
         if let cap = description.head.softCap { backend.softCap(out, cap: cap, into: out) }
         return out
     }

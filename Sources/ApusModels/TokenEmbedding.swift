@@ -23,13 +23,14 @@ package final class TokenEmbedding: Sendable {
 
     /// - Parameter places: the position of each token, asked for when positions are part of the embedding.
     func callAsFunction(
-        _ ids: [Int32], positions places: () -> [Int], into hidden: Rows, _ workspace: Workspace, _ backend: any Backend
+        _ ids: [Int32], positions places: () -> [Int], into hidden: Rows, _ precision: ActivationPrecision, _ workspace: Workspace,
+        _ backend: any Backend
     ) {
         let scale = description.embedding.scale
         if let projection {
             let narrow = workspace.rows(.branch, count: ids.count, width: matrix.columns)
             backend.embed(ids, matrix, into: narrow)
-            backend.linear(narrow, [projection.product(into: hidden)])
+            backend.linear(narrow, [projection.product(into: hidden)], precision)
         } else {
             backend.embed(ids, matrix, into: hidden)
         }

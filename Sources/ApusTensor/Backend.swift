@@ -14,6 +14,14 @@ package struct Product {
     }
 }
 
+/// How finely activations are rounded before they meet quantised weights, a scale for 32 values. Dense weights meet them as they are.
+package enum ActivationPrecision: Sendable {
+    /// 8 bits: the fastest where many rows keep the processor busy.
+    case coarse
+    /// 16 bits: no worse than weights in f32, and as fast for a few rows, which wait for memory.
+    case fine
+}
+
 package enum Activation: String, CaseIterable, Sendable { case silu, geluTanh, geluErf, relu }
 
 /// The keys and values of one layer of one sequence, in the backend's own layout.
@@ -101,7 +109,7 @@ package protocol Backend: AnyObject, Sendable {
     func synchronize()
 
     /// Products of one input `[M, K]` with several matrices `[N, K]`.
-    func linear(_ input: Rows, _ products: [Product])
+    func linear(_ input: Rows, _ products: [Product], _ precision: ActivationPrecision)
     /// Rows `ids` of the matrix, in f32.
     func embed(_ ids: [Int32], _ matrix: PackedMatrix, into out: Rows)
     /// RMSNorm (Zhang & Sennrich 2019) of each row; `weight` is f32 `[width]`.

@@ -71,7 +71,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     // MARK: Operations
 
-    package func linear(_ input: Rows, _ products: [Product]) {
+    package func linear(_ input: Rows, _ products: [Product], _ precision: ActivationPrecision) {
         withUnsafeTemporaryAllocation(of: apus_matrix.self, capacity: products.count) { matrices in
             withUnsafeTemporaryAllocation(of: apus_product.self, capacity: products.count) { list in
                 for (i, product) in products.enumerated() {
@@ -84,7 +84,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                             weights: matrices.baseAddress! + i, bias: product.bias.map { UnsafePointer($0.floats) },
                             out: product.out.start, out_stride: product.out.stride, add: product.adds))
                 }
-                apus_linear(kernels, pool, input.start, input.stride, Int64(input.count), list.baseAddress!, Int32(products.count))
+                apus_linear(
+                    kernels, pool, input.start, input.stride, Int64(input.count), precision == .fine, list.baseAddress!, Int32(products.count))
             }
         }
     }

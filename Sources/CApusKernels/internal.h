@@ -4,9 +4,9 @@
 
 #include "apus_kernels.h"
 
-// 32 activations of one row, quantised to 8 bits: value = scale · quad byte. `start` is −offset · Σ of the bytes (of each half
-// where the weights have half-block scales, else of the whole in start[0]), which undoes the offset of unsigned weight
-// levels; `sum` is scale · Σ, for types with minima.
+// 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. `start` is −offset · Σ of the levels
+// (of each half where the weights have half-block scales, else of the whole in start[0]), which undoes the offset of unsigned
+// weight levels; `sum` is scale · Σ, for types with minima.
 typedef struct {
   int32_t quads[8];
   int32_t start[2];
@@ -15,14 +15,31 @@ typedef struct {
   int32_t unused;
 } activation_block;
 
+// The same in 16 bits: a level is 256 · its byte of high.quads + its byte of `low`, both signed.
+typedef struct {
+  activation_block high;
+  int32_t low[8];
+} fine_activation_block;
+
+enum {
+  COARSE_LEVELS = 127,
+  FINE_LEVELS = 127 * 256,  // the greatest, so that its byte of high.quads is at most 127
+};
+
+static inline size_t apus_block_bytes(bool fine) { return fine ? sizeof(fine_activation_block) : sizeof(activation_block); }
+static inline const activation_block *apus_block_at(bool fine, const void *blocks, int64_t index) {
+  return (const activation_block *)((const uint8_t *)blocks + (size_t)index * apus_block_bytes(fine));
+}
+
 // Rows prepared for the tile kernels: whole tiles of `tile` rows, then one tile of the rows that are left.
 // Dense: [tile][K rounded up to 2][rows of the tile] of f32, or [tile][K / 2 rounded up][rows of the tile] of pairs of bf16
-// where the instruction set multiplies them. Quantised: [tile][K / 32][rows of the tile] of blocks.
+// where the instruction set multiplies them. Quantised: [tile][K / 32][rows of the tile] of blocks, fine ones if so.
 typedef struct {
   const float *input;
   size_t input_stride;
   int64_t rows, columns;
   int dtype;  // of the weights
+  bool fine;
   void *out;
 } apus_prepare;
 
@@ -31,6 +48,7 @@ typedef struct {
   const apus_product *product;
   const void *prepared;
   int64_t rows;
+  bool fine;
 } apus_multiply;
 
 struct apus_kernels {

@@ -51,19 +51,19 @@ static void multiply_task(void *context, int64_t task, int thread) {
   float *scratch = apus_pool_scratch(job->pool, thread, WIDE_FLOATS * sizeof(float));
   product.out += (size_t)row * product.out_stride;
   apus_multiply multiply = {.product = &product, .prepared = (const uint8_t *)job->prepare.out + (size_t)row * job->row_bytes,
-                            .rows = rows < job->rows_a_block ? rows : job->rows_a_block};
+                            .rows = rows < job->rows_a_block ? rows : job->rows_a_block, .fine = job->prepare.fine};
   job->kernels->multiply(&multiply, first, count, scratch);
 }
 
-static size_t prepared_row_bytes(const apus_kernels *kernels, int dtype, int64_t columns) {
-  if (apus_is_quantized(dtype)) return (size_t)(columns / 32) * sizeof(activation_block);
-  return (size_t)apus_round_up(columns, 2) * (dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? 2 : 4);
+static size_t prepared_row_bytes(const apus_kernels *kernels, const apus_prepare *p) {
+  if (apus_is_quantized(p->dtype)) return (size_t)(p->columns / 32) * apus_block_bytes(p->fine);
+  return (size_t)apus_round_up(p->columns, 2) * (p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? 2 : 4);
 }
 
 static void run_products(linear_job *job) {
   const apus_prepare *p = &job->prepare;
   int threads = apus_pool_threads(job->pool), tile = job->kernels->tile_rows;
-  job->row_bytes = prepared_row_bytes(job->kernels, p->dtype, p->columns);
+  job->row_bytes = prepared_row_bytes(job->kernels, p);
   job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)p->rows);
   int64_t tiles = (p->rows + tile - 1) / tile, panels = 0;
   if (tiles == 1) job->kernels->prepare(p, 0);
@@ -85,7 +85,7 @@ static void run_products(linear_job *job) {
   apus_pool_run(job->pool, blocks * job->tasks_a_block, multiply_task, job);
 }
 
-void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *input, size_t input_stride, int64_t rows,
+void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count) {
   if (rows <= 0) return;
   for (int first = 0; first < product_count;) {
@@ -93,7 +93,7 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
     while (last < product_count && last - first < 8 && preparation(products[last].weights->dtype) == preparation(dtype)) last++;
     linear_job job = {.kernels = kernels, .pool = pool, .products = products + first, .count = last - first,
                       .prepare = {.input = input, .input_stride = input_stride, .rows = rows,
-                                  .columns = products[first].weights->columns, .dtype = dtype}};
+                                  .columns = products[first].weights->columns, .dtype = dtype, .fine = fine}};
     run_products(&job);
     first = last;
   }

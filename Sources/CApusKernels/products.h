@@ -2,21 +2,26 @@
 
 INLINE int32_t byte_of(const int32_t *quads, int i) { return ((const int8_t *)quads)[i]; }
 
-// Quantises 32 activations: scale = max |x| / 127, rounded to nearest even. NaN or infinity gives a NaN scale.
-INLINE void quantize_activations(const float *x, int offset, bool halves, activation_block *out) {
+// Quantises 32 activations: the greatest gets the greatest level; rounded to nearest even. NaN or infinity gives a NaN scale.
+INLINE void quantize_activations(const float *x, const bool fine, int offset, bool halves, activation_block *out) {
+  const float levels = fine ? FINE_LEVELS : COARSE_LEVELS;
   f32x16 v[2] = {load16(x), load16(x + 16)};
   i32x16 magnitude = __builtin_elementwise_max((i32x16)v[0] & 0x7fffffff, (i32x16)v[1] & 0x7fffffff);
   int32_t bits = __builtin_reduce_max(magnitude);
   float greatest;
   memcpy(&greatest, &bits, 4);
-  float inverse = greatest > 0 ? 127.0f / greatest : 0;
+  float inverse = greatest > 0 ? levels / greatest : 0;
   i32x16 level[2];
   for (int i = 0; i < 2; i++) {
     level[i] = __builtin_convertvector(__builtin_elementwise_roundeven(v[i] * inverse), i32x16);
-    i8x16 bytes = __builtin_convertvector(level[i], i8x16);
+    i32x16 high = fine ? (level[i] + 128) >> 8 : level[i];
+    i8x16 bytes = __builtin_convertvector(high, i8x16);
     memcpy(out->quads + i * 4, &bytes, 16);
+    if (!fine) continue;
+    bytes = __builtin_convertvector(level[i] - (high << 8), i8x16);
+    memcpy(((fine_activation_block *)out)->low + i * 4, &bytes, 16);
   }
-  out->scale = greatest < INFINITY ? greatest / 127.0f : NAN;
+  out->scale = greatest < INFINITY ? greatest / levels : NAN;
   int32_t sum[2] = {__builtin_reduce_add(halves ? level[0] : level[0] + level[1]), halves ? __builtin_reduce_add(level[1]) : 0};
   for (int i = 0; i < 2; i++) {
     out->start[i] = -offset * sum[i];
@@ -74,6 +79,19 @@ static __attribute__((noinline)) void interleave_rows(int dtype, const float *co
   else interleave(false, rows, count, columns, prepared_count(dtype, columns), out);
 }
 
+// Rows of a tile, block by block, so that what is written lies side by side.
+INLINE void quantize_rows(const bool fine, const apus_prepare *p, const float *input, int64_t first, int64_t count) {
+  int64_t blocks = p->columns / 32;
+  const int offset = apus_level_offset(p->dtype);
+  const bool halves = has_half_scales(p->dtype);
+  uint8_t *out = (uint8_t *)p->out + (size_t)(first * blocks) * apus_block_bytes(fine);
+  for (int64_t b = 0; b < blocks; b++) {
+    for (int64_t m = 0; m < count; m++, out += apus_block_bytes(fine)) {
+      quantize_activations(input + (size_t)m * p->input_stride + b * 32, fine, offset, halves, (activation_block *)out);
+    }
+  }
+}
+
 static void prepare(const apus_prepare *p, int64_t tile) {
   int64_t first = tile * TILE_ROWS, count = p->rows - first < TILE_ROWS ? p->rows - first : TILE_ROWS;
   const float *input = p->input + (size_t)first * p->input_stride;
@@ -83,22 +101,18 @@ static void prepare(const apus_prepare *p, int64_t tile) {
     interleave_rows(p->dtype, rows, (int)count, p->columns, (float *)p->out + first * prepared_count(p->dtype, p->columns));
     return;
   }
-  int64_t blocks = p->columns / 32;
-  activation_block *out = (activation_block *)p->out + first * blocks;
-  for (int64_t m = 0; m < count; m++) {
-    const float *row = input + (size_t)m * p->input_stride;
-    for (int64_t b = 0; b < blocks; b++) {
-      quantize_activations(row + b * 32, apus_level_offset(p->dtype), has_half_scales(p->dtype), &out[b * count + m]);
-    }
-  }
+  if (p->fine) quantize_rows(true, p, input, first, count);
+  else quantize_rows(false, p, input, first, count);
 }
 
 // ---- Quantised ---------------------------------------------------------------------------------------------------------
 
 // All rows of a prepared tile of `width` rows against one panel.
-INLINE void quantized_rows(const int dtype, const uint8_t *panel, const activation_block *x, int width, int64_t blocks,
+INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *panel, const uint8_t *x, int width, int64_t blocks,
                            const float *bias, bool add, float *out, size_t stride, int columns) {
-#define TILE(mr) quantized_tile(dtype, mr, panel, x + done, width, blocks, bias, add, out + (size_t)done * stride, stride, columns)
+#define TILE(mr)                                                                                                             \
+  quantized_tile(dtype, fine, mr, panel, x + (size_t)done * apus_block_bytes(fine), width, blocks, bias, add,                 \
+                 out + (size_t)done * stride, stride, columns)
   for (int done = 0; done < width;) {
     int left = width - done;
 #if TILE_ROWS >= 12
@@ -115,27 +129,34 @@ INLINE void quantized_rows(const int dtype, const uint8_t *panel, const activati
 #undef TILE
 }
 
-INLINE void multiply_quantized(const int dtype, const apus_multiply *job, int64_t first, int64_t count) {
+INLINE void multiply_quantized(const int dtype, const bool fine, const apus_multiply *job, int64_t first, int64_t count) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
   int64_t blocks = w->columns / 32;
   size_t bytes = apus_panel_bytes(dtype, w->columns);
   for (int64_t i = first; i < first + count; i++) {
     int columns = w->rows - i * 16 < 16 ? (int)(w->rows - i * 16) : 16;
-    const activation_block *x = job->prepared;
+    const uint8_t *x = job->prepared;
     for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
       int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
-      quantized_rows(dtype, w->panels + (size_t)i * bytes, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
+      quantized_rows(dtype, fine, w->panels + (size_t)i * bytes, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
                      p->out + (size_t)m * p->out_stride + i * 16, p->out_stride, columns);
-      x += width * blocks;
+      x += (size_t)(width * blocks) * apus_block_bytes(fine);
     }
   }
 }
 
-// One function a type, so that each is optimised by itself.
-#define QUANTIZED(name, dtype)                                                               \
-  static __attribute__((noinline)) void name(const apus_multiply *job, int64_t f, int64_t c) { \
-    multiply_quantized(dtype, job, f, c);                                                     \
+// Two functions a type, so that each is optimised by itself.
+#define QUANTIZED(name, dtype)                                                                      \
+  static __attribute__((noinline)) void name##_coarse(const apus_multiply *job, int64_t f, int64_t c) { \
+    multiply_quantized(dtype, false, job, f, c);                                                     \
+  }                                                                                                  \
+  static __attribute__((noinline)) void name##_fine(const apus_multiply *job, int64_t f, int64_t c) {   \
+    multiply_quantized(dtype, true, job, f, c);                                                      \
+  }                                                                                                  \
+  static void name(const apus_multiply *job, int64_t f, int64_t c) {                                 \
+    if (job->fine) name##_fine(job, f, c);                                                           \
+    else name##_coarse(job, f, c);                                                                   \
   }
 QUANTIZED(multiply_q4_0, APUS_Q4_0)
 QUANTIZED(multiply_q4_1, APUS_Q4_1)

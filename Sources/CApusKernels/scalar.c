@@ -6,7 +6,7 @@
 #include "internal.h"
 #include "panels.h"
 
-// A prepared row is the row itself: products here take the weights back to f32 and the activations through the same 8-bit
+// A prepared row is the row itself: products here take the weights back to f32 and the activations through the same
 // rounding as the fast kernels, so that what is compared is the arithmetic, not the rounding.
 static void prepare(const apus_prepare *p, int64_t tile) {
   const float *row = p->input + (size_t)tile * p->input_stride;
@@ -14,8 +14,10 @@ static void prepare(const apus_prepare *p, int64_t tile) {
     memcpy((float *)p->out + tile * apus_round_up(p->columns, 2), row, (size_t)p->columns * 4);
     return;
   }
-  activation_block *out = (activation_block *)p->out + tile * (p->columns / 32);
-  for (int64_t b = 0; b < p->columns / 32; b++) {
+  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * (p->columns / 32)) * apus_block_bytes(p->fine);
+  float levels = p->fine ? FINE_LEVELS : COARSE_LEVELS;
+  for (int64_t b = 0; b < p->columns / 32; b++, out += apus_block_bytes(p->fine)) {
+    activation_block *block = (activation_block *)out;
     float greatest = 0;
     bool finite = true;
     for (int i = 0; i < 32; i++) {
@@ -23,10 +25,20 @@ static void prepare(const apus_prepare *p, int64_t tile) {
       finite = finite && size <= 3.4028235e38f;
       if (size > greatest) greatest = size;
     }
-    float inverse = greatest > 0 ? 127.0f / greatest : 0;
-    for (int i = 0; i < 32; i++) ((int8_t *)out[b].quads)[i] = finite ? (int8_t)nearbyintf(row[b * 32 + i] * inverse) : 0;
-    out[b].scale = finite ? greatest / 127.0f : NAN;
+    float inverse = greatest > 0 ? levels / greatest : 0;
+    for (int i = 0; i < 32; i++) {
+      int level = finite ? (int)nearbyintf(row[b * 32 + i] * inverse) : 0, high = (level + 128) >> 8;
+      ((int8_t *)block->quads)[i] = (int8_t)(p->fine ? high : level);
+      if (p->fine) ((int8_t *)((fine_activation_block *)block)->low)[i] = (int8_t)(level - high * 256);
+    }
+    block->scale = finite ? greatest / levels : NAN;
   }
+}
+
+static float activation(bool fine, const activation_block *block, int64_t i) {
+  int level = ((const int8_t *)block->quads)[i];
+  if (fine) level = level * 256 + ((const int8_t *)((const fine_activation_block *)block)->low)[i];
+  return block->scale * (float)level;
 }
 
 static void multiply(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
@@ -42,8 +54,10 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
       float *out = p->out + (size_t)m * p->out_stride + n;
       float sum = (p->add ? *out : 0) + (p->bias ? p->bias[n] : 0);
       if (apus_is_quantized(w->dtype)) {
-        const activation_block *x = (const activation_block *)job->prepared + m * (w->columns / 32);
-        for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * (x[k / 32].scale * (float)((const int8_t *)x[k / 32].quads)[k % 32]);
+        int64_t before = m * (w->columns / 32);
+        for (int64_t k = 0; k < w->columns; k++) {
+          sum += weights[k] * activation(job->fine, apus_block_at(job->fine, job->prepared, before + k / 32), k % 32);
+        }
       } else {
         const float *x = (const float *)job->prepared + m * apus_round_up(w->columns, 2);
         for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];

@@ -249,13 +249,19 @@ INLINE void load_block(int dtype, const uint8_t *panel, int64_t b, weight_block 
 #include BLOCK_DOTS
 #else
 // dots[0][m] = start + Σ over the block of levels · activations of row m; with half-block scales each half for itself.
-INLINE void block_dots(const int dtype, const int mr, const weight_block *w, const activation_block *x, i32x16 dots[2][TILE_ROWS]) {
+INLINE void block_dots(const int dtype, const bool fine, const int mr, const weight_block *w, const void *x, i32x16 dots[2][TILE_ROWS]) {
 #pragma clang loop unroll(full)
   for (int m = 0; m < mr; m++) {
+    const activation_block *row = apus_block_at(fine, x, m);
     const int halves = has_half_scales(dtype) ? 2 : 1;
     for (int h = 0; h < halves; h++) {
-      i32x16 dot = (i32x16){} + x[m].start[h];
-      for (int g = h * 4; g < (halves == 2 ? h * 4 + 4 : 8); g++) dot = dot4(dot, w->level[g], x[m].quads[g]);
+      const int end = halves == 2 ? h * 4 + 4 : 8;
+      i32x16 dot = (i32x16){} + (fine ? 0 : row->start[h]);
+      for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], row->quads[g]);
+      if (fine) {
+        dot = (dot << 8) + row->start[h];
+        for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], ((const fine_activation_block *)row)->low[g]);
+      }
       dots[h][m] = dot;
     }
   }
@@ -264,22 +270,23 @@ INLINE void block_dots(const int dtype, const int mr, const weight_block *w, con
 
 // `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
 // and, with `add`, what `out` holds.
-INLINE void quantized_tile(const int dtype, const int mr, const uint8_t *panel, const activation_block *x, int width,
+INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const uint8_t *panel, const uint8_t *x, int width,
                            int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
   f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
   start_sums(mr, 1, bias, add, out, out_stride, columns, sums);
-  for (int64_t b = 0; b < blocks; b++, x += width) {
+  for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(fine)) {
     weight_block w;
     i32x16 dots[2][TILE_ROWS];
     load_block(dtype, panel, b, &w);
-    block_dots(dtype, mr, &w, x, dots);
+    block_dots(dtype, fine, mr, &w, x, dots);
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
+      const activation_block *row = apus_block_at(fine, x, m);
       f32x16 dot = to_float(dots[0][m]) * w.scale[0];
       if (has_half_scales(dtype)) dot = fma16(to_float(dots[1][m]), w.scale[1], dot);
-      sum[m] = fma16(dot, splat(x[m].scale), sum[m]);
-      if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(x[m].sum[0]), sum[m]);
-      if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w.minimum[1], splat(x[m].sum[1]), sum[m]);
+      sum[m] = fma16(dot, splat(row->scale), sum[m]);
+      if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(row->sum[0]), sum[m]);
+      if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w.minimum[1], splat(row->sum[1]), sum[m]);
     }
   }
   store_sums(mr, 1, out, out_stride, columns, sums);

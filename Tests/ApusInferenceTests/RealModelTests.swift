@@ -66,10 +66,7 @@ struct RealModelTests {
                 #expect(actual.count == expected.count)
             }
         }
-        // The goal is 0.05 and is not met; the test fails when the gap grows, and also once the goal is met, so that this note goes.
-        // Rounding activations to 8 bits alone, in f32 otherwise, moves that lead by 0.16 (root of the mean square, over 380 tokens).
-        #expect(widest < 0.3)
-        withKnownIssue("activations rounded to 8 bits move logits by more than the goal") { #expect(widest < 0.05) }
+        #expect(widest < 0.05)
     }
 
     @Test(.enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"))

@@ -7,8 +7,8 @@ import Testing
     static let types: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_k, .q3_k, .q4_k, .q5_k, .q6_k]
     static let sets = InstructionSet.allCases.filter(\.isSupported)
 
-    /// A product of `rows` rows with a matrix of 53 rows, so that the last panel is not full.
-    private func product(_ type: DType, _ set: InstructionSet, rows: Range<Int>, threads: Int = 2) throws -> [Float] {
+    /// A product of `rows` rows with a matrix of 53 rows, so that the last panel is not full; without a precision, of the weights in f32.
+    private func product(_ type: DType, _ set: InstructionSet, rows: Range<Int>, _ precision: ActivationPrecision?, threads: Int = 2) throws -> [Float] {
         let backend = try #require(CPUBackend(threads: threads, instructionSet: set))
         let outputs = 53, columns = type.isQuantized ? max(type.blockSize, 32) * 3 : 2307  // more than a chunk of dense columns
         var numbers = Numbers()
@@ -40,20 +40,44 @@ import Testing
         for row in 0..<31 { for column in 0..<columns { input[row][column] = bfloat(numbers.next()) } }
         let out = Rows(try #require(Storage(byteCount: rows.count * outputs * 4)), count: rows.count, width: outputs)
         for row in 0..<rows.count { for column in 0..<outputs { out[row][column] = Float(rows.lowerBound + row) } }
-        backend.linear(input.rows(rows), [Product(matrix, out: out, adds: true)])
+        guard let precision else {
+            var weight = [Float](repeating: 0, count: columns)
+            for output in 0..<outputs {
+                weight.withUnsafeMutableBufferPointer { matrix.unpack(row: output, into: $0.baseAddress!) }
+                for row in 0..<rows.count { out[row][output] += zip(weight, input[rows.lowerBound + row]).reduce(0) { $0 + $1.0 * $1.1 } }
+            }
+            return (0..<rows.count).flatMap { Array(out[$0]) }
+        }
+        backend.linear(input.rows(rows), [Product(matrix, out: out, adds: true)], precision)
         return (0..<rows.count).flatMap { Array(out[$0]) }
     }
 
+    private func precisions(_ type: DType) -> [ActivationPrecision] { type.isQuantized ? [.coarse, .fine] : [.fine] }
+
     @Test(arguments: types, sets) func agreesWithScalar(type: DType, set: InstructionSet) throws {
-        let expected = try product(type, .scalar, rows: 0..<31), actual = try product(type, set, rows: 0..<31)
-        let size = expected.map(abs).max()!
-        for (a, b) in zip(expected, actual) { #expect(abs(a - b) <= 1e-5 * size) }
+        for precision in precisions(type) {
+            let expected = try product(type, .scalar, rows: 0..<31, precision), actual = try product(type, set, rows: 0..<31, precision)
+            let size = expected.map(abs).max()!
+            for (a, b) in zip(expected, actual) { #expect(abs(a - b) <= 1e-5 * size) }
+        }
     }
 
     @Test(arguments: types, sets) func rowsDoNotDependOnTheBatch(type: DType, set: InstructionSet) throws {
-        let together = try product(type, set, rows: 0..<31)
-        for row in [0, 5, 11, 12, 23, 30] {
-            #expect(try product(type, set, rows: row..<row + 1, threads: 1) == Array(together[row * 53..<(row + 1) * 53]))
+        for precision in precisions(type) {
+            let together = try product(type, set, rows: 0..<31, precision)
+            for row in [0, 5, 11, 12, 23, 30] {
+                #expect(try product(type, set, rows: row..<row + 1, precision, threads: 1) == Array(together[row * 53..<(row + 1) * 53]))
+            }
         }
+    }
+
+    /// Rounding to 16 bits changes little; rounding to 8 bits does.
+    @Test(arguments: types.filter(\.isQuantized)) func finePrecisionIsAsGoodAsNoRounding(type: DType) throws {
+        let exact = try product(type, .scalar, rows: 0..<31, nil), size = exact.map(abs).max()!
+        func error(_ precision: ActivationPrecision) throws -> Float {
+            zip(exact, try product(type, .scalar, rows: 0..<31, precision)).map { abs($0 - $1) }.max()! / size
+        }
+        #expect(try error(.fine) < 2e-5)
+        #expect(try error(.coarse) > 1e-4)
     }
 }
