@@ -25,11 +25,19 @@ package final class Norm: Sendable {
         }
     }
 
-    /// The norm of each head of `size` elements in a row, in place.
+    /// The norm of each head of `size` elements in a row, in place: a call a row or a call a head, whichever are fewer.
     package func onHeads(_ x: Rows, size: Int, _ backend: any Backend) {
-        for first in stride(from: 0, to: x.width, by: size) {
-            let head = x.columns(first..<first + size)
-            self(head, into: head, backend)
+        let heads = x.width / size
+        if x.count < heads {
+            for row in 0..<x.count {
+                let parts = x.parts(of: row, width: size)
+                self(parts, into: parts, backend)
+            }
+        } else {
+            for head in 0..<heads {
+                let part = x.columns(head * size..<(head + 1) * size)
+                self(part, into: part, backend)
+            }
         }
     }
 }

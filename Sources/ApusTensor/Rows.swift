@@ -30,6 +30,12 @@ public struct Rows: Sendable {
         return Rows(storage, offset: offset + range.lowerBound * stride, count: range.count, width: width, stride: stride)
     }
 
+    /// The elements of one row as rows of `width` elements, which must fill it.
+    package func parts(of row: Int, width part: Int) -> Rows {
+        precondition(row < count && width % part == 0)
+        return Rows(storage, offset: offset + row * stride, count: width / part, width: part)
+    }
+
     /// The first element. The caller keeps the storage alive.
     package var start: UnsafeMutablePointer<Float> { storage.floats + offset }
 
