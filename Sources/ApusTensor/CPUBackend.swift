@@ -171,14 +171,16 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         withUnsafeTemporaryAllocation(of: apus_segment.self, capacity: segments.count) { list in
             for (i, segment) in segments.enumerated() {
                 let cache = caches[i]
-                let end = segment.position + segment.rows.count
+                let first = segment.rows.lowerBound, end = segment.position + segment.rows.count
                 let prefix = shape.seesPrefix ? segment.prefix : 0
                 precondition(end <= cache.capacity && prefix <= end)
                 list.initializeElement(
                     at: i,
                     to: apus_segment(
-                        queries: queries.start + segment.rows.lowerBound * queries.stride, query_stride: queries.stride,
-                        out: out.start + segment.rows.lowerBound * out.stride, out_stride: out.stride,
+                        queries: queries.start + first * queries.stride, query_stride: queries.stride,
+                        out: out.start + first * out.stride, out_stride: out.stride,
+                        new_keys: keys.start + first * keys.stride, new_values: values.start + first * values.stride,
+                        new_key_stride: keys.stride, new_value_stride: values.stride,
                         keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
                         tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix)))
             }
@@ -187,12 +189,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                 kv_dtype: shape.cacheType.kernelNumber, scale: shape.scale, window: Int64(shape.window ?? 0), soft_cap: shape.softCap ?? 0,
                 slopes: slopes.map { UnsafePointer($0.slopes.floats) }, slopes_in_bf16: slopes?.inBF16 ?? false,
                 segments: UnsafePointer(list.baseAddress!), segment_count: Int32(segments.count))
-            for (i, segment) in segments.enumerated() {
-                let first = segment.rows.lowerBound
-                apus_kv_store(
-                    pool, &call, list.baseAddress! + i, keys.start + first * keys.stride, keys.stride, values.start + first * values.stride,
-                    values.stride)
-            }
+            apus_kv_store(pool, &call)
             apus_attend(kernels, pool, &call)
         }
     }

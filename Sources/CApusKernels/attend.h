@@ -68,7 +68,7 @@ static void pack_queries(const attend_rows *r, float *out) {
     for (int m = 0; m < width; m++) {
       rows[m] = r->s->queries + (size_t)((r->first + done + m) / r->group) * r->s->query_stride + head_offset(r, done + m);
     }
-    interleave_rows(r->a->kv_dtype, rows, width, d_count, out);
+    interleave_rows(r->a->kv_dtype, rows, width, d_count, 0, prepared_count(r->a->kv_dtype, d_count), out);
     out += width * elements;
   }
 }

@@ -54,7 +54,8 @@ typedef struct {
 struct apus_kernels {
   const char *name;
   int tile_rows;
-  void (*prepare)(const apus_prepare *, int64_t tile);
+  // One of `parts` parts of a tile of rows.
+  void (*prepare)(const apus_prepare *, int64_t tile, int part, int parts);
   // Panels first ..< first + count of a product. Scratch: WIDE_FLOATS.
   void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
   // Rows first ..< first + count (row = token · group + head of the group) of a K/V head of a segment.

@@ -54,11 +54,11 @@ INLINE f32x16 load_activations(bool pairs, const float *row, int64_t k, int64_t 
   return load_part(row + k, (int)(columns - k < 16 ? columns - k : 16));
 }
 
-// Rows of a tile side by side: [element][row]. `elements` counts what is written of a row, with zeros after the columns.
-INLINE void interleave(bool pairs, const float *const *rows, int count, int64_t columns, int64_t elements, float *out) {
-  int64_t all = elements * count;
-  for (int64_t k = 0; k < elements; k += 16) {
-    int n = elements - k < 16 ? (int)(elements - k) : 16;
+// Elements first ..< end of the rows of a tile side by side: [element][row]; after the columns they are zeros.
+INLINE void interleave(bool pairs, const float *const *rows, int count, int64_t columns, int64_t first, int64_t end, float *out) {
+  int64_t all = end * count;
+  for (int64_t k = first; k < end; k += 16) {
+    int n = end - k < 16 ? (int)(end - k) : 16;
     if (count == 1) {
       store_part(out + k, load_activations(pairs, rows[0], k, columns), n);
       continue;
@@ -74,44 +74,48 @@ INLINE void interleave(bool pairs, const float *const *rows, int count, int64_t 
     }
   }
 }
-static __attribute__((noinline)) void interleave_rows(int dtype, const float *const *rows, int count, int64_t columns, float *out) {
-  if (in_pairs(dtype)) interleave(true, rows, count, columns, prepared_count(dtype, columns), out);
-  else interleave(false, rows, count, columns, prepared_count(dtype, columns), out);
+static __attribute__((noinline)) void interleave_rows(int dtype, const float *const *rows, int count, int64_t columns, int64_t first,
+                                                      int64_t end, float *out) {
+  if (in_pairs(dtype)) interleave(true, rows, count, columns, first, end, out);
+  else interleave(false, rows, count, columns, first, end, out);
 }
 
-// Rows of a tile, block by block, so that what is written lies side by side.
-INLINE void quantize_rows(const bool fine, const apus_prepare *p, const float *input, int64_t first, int64_t count) {
-  int64_t blocks = p->columns / 32;
+// Rows first ..< end of a tile of `count` rows.
+INLINE void quantize_rows(const bool fine, const apus_prepare *p, int64_t tile, int64_t count, int64_t first, int64_t end) {
   const int offset = apus_level_offset(p->dtype);
   const bool halves = has_half_scales(p->dtype);
-  uint8_t *out = (uint8_t *)p->out + (size_t)(first * blocks) * apus_block_bytes(fine);
-  for (int64_t b = 0; b < blocks; b++) {
-    for (int64_t m = 0; m < count; m++, out += apus_block_bytes(fine)) {
-      quantize_activations(input + (size_t)m * p->input_stride + b * 32, fine, offset, halves, (activation_block *)out);
+  int64_t blocks = p->columns / 32;
+  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * TILE_ROWS * blocks) * apus_block_bytes(fine);
+  for (int64_t m = first; m < end; m++) {
+    const float *row = p->input + (size_t)(tile * TILE_ROWS + m) * p->input_stride;
+    for (int64_t b = 0; b < blocks; b++) {
+      quantize_activations(row + b * 32, fine, offset, halves, (activation_block *)(out + (size_t)(b * count + m) * apus_block_bytes(fine)));
     }
   }
 }
 
-static void prepare(const apus_prepare *p, int64_t tile) {
-  int64_t first = tile * TILE_ROWS, count = p->rows - first < TILE_ROWS ? p->rows - first : TILE_ROWS;
-  const float *input = p->input + (size_t)first * p->input_stride;
-  if (!apus_is_quantized(p->dtype)) {
-    const float *rows[TILE_ROWS];
-    for (int64_t m = 0; m < count; m++) rows[m] = input + (size_t)m * p->input_stride;
-    interleave_rows(p->dtype, rows, (int)count, p->columns, (float *)p->out + first * prepared_count(p->dtype, p->columns));
+static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
+  int64_t row = tile * TILE_ROWS, count = p->rows - row < TILE_ROWS ? p->rows - row : TILE_ROWS;
+  if (apus_is_quantized(p->dtype)) {
+    int64_t first = count * part / parts, end = count * (part + 1) / parts;
+    if (p->fine) quantize_rows(true, p, tile, count, first, end);
+    else quantize_rows(false, p, tile, count, first, end);
     return;
   }
-  if (p->fine) quantize_rows(true, p, input, first, count);
-  else quantize_rows(false, p, input, first, count);
+  const float *rows[TILE_ROWS];
+  for (int64_t m = 0; m < count; m++) rows[m] = p->input + (size_t)(row + m) * p->input_stride;
+  int64_t elements = prepared_count(p->dtype, p->columns), groups = (elements + 15) / 16;
+  int64_t first = groups * part / parts * 16, end = groups * (part + 1) / parts * 16;
+  interleave_rows(p->dtype, rows, (int)count, p->columns, first, end < elements ? end : elements, (float *)p->out + row * elements);
 }
 
 // ---- Quantised ---------------------------------------------------------------------------------------------------------
 
 // All rows of a prepared tile of `width` rows against one panel.
-INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *panel, const uint8_t *x, int width, int64_t blocks,
-                           const float *bias, bool add, float *out, size_t stride, int columns) {
+INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *panel, bool prefetches, const uint8_t *x, int width,
+                           int64_t blocks, const float *bias, bool add, float *out, size_t stride, int columns) {
 #define TILE(mr)                                                                                                             \
-  quantized_tile(dtype, fine, mr, panel, x + (size_t)done * apus_block_bytes(fine), width, blocks, bias, add,                 \
+  quantized_tile(dtype, fine, mr, panel, prefetches && done == 0, x + (size_t)done * apus_block_bytes(fine), width, blocks, bias, add,                 \
                  out + (size_t)done * stride, stride, columns)
   for (int done = 0; done < width;) {
     int left = width - done;
@@ -129,17 +133,20 @@ INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *pane
 #undef TILE
 }
 
+enum { FEW_ROWS = 32 };
+
 INLINE void multiply_quantized(const int dtype, const bool fine, const apus_multiply *job, int64_t first, int64_t count) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
   int64_t blocks = w->columns / 32;
   size_t bytes = apus_panel_bytes(dtype, w->columns);
+  bool few = job->rows <= FEW_ROWS;  // more use a panel so often that waiting for it matters little
   for (int64_t i = first; i < first + count; i++) {
     int columns = w->rows - i * 16 < 16 ? (int)(w->rows - i * 16) : 16;
     const uint8_t *x = job->prepared;
     for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
       int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
-      quantized_rows(dtype, fine, w->panels + (size_t)i * bytes, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
+      quantized_rows(dtype, fine, w->panels + (size_t)i * bytes, few, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
                      p->out + (size_t)m * p->out_stride + i * 16, p->out_stride, columns);
       x += (size_t)(width * blocks) * apus_block_bytes(fine);
     }

@@ -8,7 +8,9 @@
 
 // A prepared row is the row itself: products here take the weights back to f32 and the activations through the same
 // rounding as the fast kernels, so that what is compared is the arithmetic, not the rounding.
-static void prepare(const apus_prepare *p, int64_t tile) {
+static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
+  if (part > 0) return;
+  (void)parts;
   const float *row = p->input + (size_t)tile * p->input_stride;
   if (!apus_is_quantized(p->dtype)) {
     memcpy((float *)p->out + tile * apus_round_up(p->columns, 2), row, (size_t)p->columns * 4);

@@ -125,6 +125,8 @@ INLINE void store_sums(const int mr, const int panels, float *out, size_t out_st
 
 // A block of 32 columns of a panel: levels of the eight groups; the scale (and what is added per sum of activations) of
 // the two halves, equal where the type has one scale for 32.
+enum { BYTES_AHEAD = 4096 };  // of the block in work, for prefetching
+
 typedef struct {
   u8x64 level[8];
   f32x16 scale[2], minimum[2];
@@ -155,6 +157,28 @@ INLINE bool has_minimum(int dtype) {
   return dtype == APUS_Q4_1 || dtype == APUS_Q5_1 || dtype == APUS_Q4_K || dtype == APUS_Q5_K || dtype == APUS_Q2_K;
 }
 INLINE bool has_half_scales(int dtype) { return dtype == APUS_Q2_K || dtype == APUS_Q3_K || dtype == APUS_Q6_K; }
+
+// Bytes of a block of 32 columns of a panel, nearly so where a super-block has scales of its own.
+INLINE size_t block_bytes(int dtype) {
+  switch (dtype) {
+    case APUS_Q8_0: return sizeof(panel_q8_0);
+    case APUS_Q4_0: return sizeof(panel_q4_0);
+    case APUS_Q4_1: return sizeof(panel_q4_1);
+    case APUS_Q5_0: return sizeof(panel_q5_0);
+    case APUS_Q5_1: return sizeof(panel_q5_1);
+    case APUS_Q4_K: return sizeof(panel_q4_k) / 8;
+    case APUS_Q5_K: return sizeof(panel_q5_k) / 8;
+    case APUS_Q6_K: return sizeof(panel_q6_k) / 8;
+    case APUS_Q2_K: return sizeof(panel_q2_k) / 8;
+    default: return sizeof(panel_q3_k) / 8;
+  }
+}
+// The weights that will be wanted soon; panels lie one after the other, so that their ends need no care.
+INLINE void prefetch_block(int dtype, const uint8_t *panel, int64_t b) {
+  const uint8_t *at = panel + (size_t)b * block_bytes(dtype) + BYTES_AHEAD;
+#pragma clang loop unroll(full)
+  for (size_t i = 0; i < block_bytes(dtype); i += 64) __builtin_prefetch(at + i);
+}
 
 INLINE void load_block(int dtype, const uint8_t *panel, int64_t b, weight_block *w) {
   switch (dtype) {
@@ -270,13 +294,14 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
 
 // `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
 // and, with `add`, what `out` holds.
-INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const uint8_t *panel, const uint8_t *x, int width,
-                           int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
+INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const uint8_t *panel, bool prefetches, const uint8_t *x,
+                           int width, int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
   f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
   start_sums(mr, 1, bias, add, out, out_stride, columns, sums);
   for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(fine)) {
     weight_block w;
     i32x16 dots[2][TILE_ROWS];
+    if (prefetches) prefetch_block(dtype, panel, b);
     load_block(dtype, panel, b, &w);
     block_dots(dtype, fine, mr, &w, x, dots);
 #pragma clang loop unroll(full)

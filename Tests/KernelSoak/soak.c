@@ -123,8 +123,12 @@ static void attend(const apus_kernels *kernels, apus_pool *on, apus_attention a,
   for (int i = 0; i < a.segment_count; i++) {
     sequence *s = &list[i];
     int64_t all = s->before + s->tokens, capacity = (all + 63) / 64 * 64;
-    apus_segment whole = {.keys = s->cache[0], .values = s->cache[1], .capacity = capacity, .tokens = all};
-    apus_kv_store(on, &a, &whole, s->keys, kv, s->values, kv);
+    apus_segment whole = {.new_keys = s->keys, .new_values = s->values, .new_key_stride = kv, .new_value_stride = kv,
+                          .keys = s->cache[0], .values = s->cache[1], .capacity = capacity, .tokens = all};
+    apus_attention store = a;
+    store.segments = &whole;
+    store.segment_count = 1;
+    apus_kv_store(on, &store);
     int64_t first = skip < s->tokens ? skip : s->tokens - 1;
     segments[i] = (apus_segment){.queries = s->queries + (size_t)first * q, .query_stride = q, .out = s->out + (size_t)first * q,
                                  .out_stride = q, .keys = s->cache[0], .values = s->cache[1], .capacity = capacity,

@@ -105,6 +105,8 @@ typedef struct {
   size_t query_stride;
   float *out;            // [T, H, D]
   size_t out_stride;
+  const float *new_keys, *new_values;  // [T, K, D]
+  size_t new_key_stride, new_value_stride;
   void *keys, *values;
   int64_t capacity;      // S, a multiple of 64
   int64_t tokens;        // T
@@ -125,9 +127,8 @@ typedef struct {
 } apus_attention;
 
 size_t apus_kv_bytes(int kv_dtype, int kv_heads, int head_size, int64_t capacity, bool values);
-// Stores the rows [T, K, D] of new keys and values of one segment at its positions.
-void apus_kv_store(apus_pool *, const apus_attention *, const apus_segment *, const float *keys, size_t key_stride,
-                   const float *values, size_t value_stride);
+// Stores the new keys and values of the segments at their positions.
+void apus_kv_store(apus_pool *, const apus_attention *);
 // Attention over the cache, causal behind the prefix (FlashAttention: tiles of keys at absolute positions, no matrix of scores).
 void apus_attend(const apus_kernels *, apus_pool *, const apus_attention *);
 
