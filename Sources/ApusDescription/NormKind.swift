@@ -9,4 +9,11 @@ public enum NormKind: Sendable, Equatable {
     public var hasBias: Bool {
         if case .layer = self { true } else { false }
     }
+
+    /// What keeps the divisor above 0.
+    public var epsilon: Float {
+        switch self {
+        case .rms(let epsilon, _), .layer(let epsilon): epsilon
+        }
+    }
 }

@@ -45,9 +45,10 @@ extension Checkpoint {
 }
 
 extension ModelSource {
-    /// The values of a vector parameter.
-    func vector(_ canonical: String) throws(InputError) -> [Float] {
+    /// The values of a vector parameter, `increment` added to each. What the file's are greater by counts towards it, so that a norm
+    /// that was stored as 1 + w is read as it is.
+    func vector(_ canonical: String, adding increment: Float = 0) throws(InputError) -> [Float] {
         let values = try checkpoint.vector(entry(canonical)), place = places[canonical]!
-        return (0..<place.rows.count).map { values[place.rows.tensorRow(of: $0)] - place.offset }
+        return (0..<place.rows.count).map { values[place.rows.tensorRow(of: $0)] + (increment - place.offset) }
     }
 }

@@ -10,18 +10,25 @@ protocol Family {
     static func layout(of description: DecoderDescription) -> CheckpointLayout
 }
 
-/// The same of GGUF files, and both configurations from a description.
+/// The same of GGUF files, and both configurations from a description. What they cannot say need not be checked: whoever writes reads the
+/// result again (`ModelConversion`).
 protocol GGUFFamily: Family {
-    /// `general.architecture`.
+    /// `general.architecture` of the files that this family reads.
     static var ggufArchitectures: Set<String> { get }
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription
+    /// The architecture that a description's file is written as.
+    static func ggufArchitecture(of description: DecoderDescription) -> String
+    /// The layout of its files, queries, keys and values as llama.cpp's converter leaves them.
     static func ggufLayout(of description: DecoderDescription) -> CheckpointLayout
-    /// The metadata of a folder's model as llama.cpp's converter writes it; the tokenizer and the file's type apart.
-    /// - Throws: an `InputError` when GGUF has no keys for an axis of the description.
-    static func ggufMetadata(of source: ModelSource) throws(InputError) -> GGUFMetadata
-    /// The config.json of a GGUF file's model, without its type.
-    /// - Throws: an `InputError` when the family's configuration has no words for an axis of the description.
+    /// The keys of the architecture beyond those that all have.
+    static func ggufKeys(of description: DecoderDescription) -> [(String, GGUFValue)]
+    /// The config.json of a GGUF file's model, without its type and the ids of its tokens.
+    /// - Throws: an `InputError` when the family's configuration has no words for the rotary scaling.
     static func config(of source: ModelSource) throws(InputError) -> JSONObject
+}
+
+extension GGUFFamily {
+    static func ggufKeys(of description: DecoderDescription) -> [(String, GGUFValue)] { [] }
 }
 
 /// The families that can be read.

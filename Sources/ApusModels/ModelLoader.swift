@@ -57,9 +57,9 @@ struct ModelLoader {
 
     /// A vector parameter in f32, `increment` added to each of its numbers.
     func vector(_ name: String, adding increment: Float = 0) throws(InputError) -> Storage {
-        let values = try source.vector(name)
+        let values = try source.vector(name, adding: increment)
         guard let storage = backend.allocate(byteCount: values.count * 4) else { throw InputError(source.path, "no memory for \(name)") }
-        for (index, value) in values.enumerated() { storage.floats[index] = value + increment }
+        for (index, value) in values.enumerated() { storage.floats[index] = value }
         return storage
     }
 

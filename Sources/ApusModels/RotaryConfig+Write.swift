@@ -4,7 +4,8 @@ import ApusLayers
 
 extension RotaryConfig {
     /// `rope_theta` and `rope_scaling` of config.json, which every version of transformers reads.
-    static func write(_ rotary: RotaryDescription, context: Int, to config: inout JSONObject, subject: String) throws(InputError) {
+    static func write(_ description: DecoderDescription, to config: inout JSONObject, subject: String) throws(InputError) {
+        guard case .rotary(let rotary) = description.position else { return }
         config["rope_theta"] = .number(rotary.base)
         let scaling: JSONObject
         switch rotary.scaling {
@@ -48,5 +49,11 @@ extension RotaryConfig {
             if zip(RotaryTable.divisors(of: candidate), divisors).allSatisfy({ abs($0 - $1) <= 1e-4 * $1 }) { return (factor, original) }
         }
         return nil
+    }
+
+    /// The part of a head that turns, such that the head's size times it is not less than what turns.
+    static func fraction(_ rotary: RotaryDescription, headSize: Int) -> Double {
+        let fraction = Double(rotary.dimensions) / Double(headSize)
+        return Double(headSize) * fraction < Double(rotary.dimensions) ? fraction.nextUp : fraction
     }
 }

@@ -19,7 +19,7 @@ import Testing
         "neox-parallel", "neox-sequential", "neox-unbiased",
         "bloom-small", "bloom-odd-heads", "bloom-untied",
         "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi",
-        "gemma3-windows", "gemma3-layer-types", "gemma3-stretched",
+        "gemma3-windows", "gemma3-layer-types", "gemma3-stretched", "gemma3-usual-scale",
         "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small", "glm4-wide-heads", "glm4-unbiased",
         "chatglm-continuation", "chatglm-blank", "chatglm-long-answer", "chatglm2-groups", "chatglm2-one-group", "chatglm2-long",
         "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers", "gemma2-uncapped",

@@ -66,6 +66,12 @@ cases = {
     "phi3-window": ("Phi3", dict(small, intermediate_size=72, num_key_value_heads=2, sliding_window=9, pad_token_id=0, eos_token_id=1), (40, 7)),
     "phi3-partial": ("Phi3", dict(small, intermediate_size=72, pad_token_id=0, eos_token_id=1, tie_word_embeddings=True, **rope(
         rope_type="default", partial_rotary_factor=0.5)), (40, 7)),
+    # Scores scaled by the head's size, as GGUF files have them.
+    "gemma3-usual-scale": ("Gemma3Text", dict(
+        llama, hidden_size=24, intermediate_size=36, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=7, sliding_window=9,
+        query_pre_attn_scalar=12, rope_parameters=dict(
+            full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
+            sliding_attention=dict(rope_type="default", rope_theta=10000.0))), (40, 7)),
 }
 models = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
 for seed, (name, (family, keys, lengths)) in enumerate(cases.items()):

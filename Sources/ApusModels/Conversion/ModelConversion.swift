@@ -10,7 +10,15 @@ public struct ModelConversion {
     private let destination: String
     private let type: DType
     private let transfers: [TensorTransfer]
-    private let isGGUF: Bool
+    /// What a GGUF file says of the model, or a folder's configuration.
+    private let header: Header
+
+    private enum Header {
+        case gguf(GGUFMetadata)
+        case folder(JSONObject)
+    }
+
+    private var isGGUF: Bool { if case .gguf = header { true } else { false } }
 
     /// What was written.
     public struct Summary: Sendable {
@@ -29,12 +37,13 @@ public struct ModelConversion {
         self.source = source
         self.destination = destination
         self.type = type
-        isGGUF = destination.hasSuffix(".gguf")
+        let isGGUF = destination.hasSuffix(".gguf")
         guard isGGUF || [.f32, .f16, .bf16].contains(type) else {
             throw InputError(
                 destination, "a folder in Hugging Face layout cannot hold \(type)", remedy: "use --type f32, f16 or bf16, or a name that ends in .gguf")
         }
         transfers = try isGGUF ? Self.ggufTransfers(source, type, destination) : Self.folderTransfers(source, type)
+        header = try isGGUF ? .gguf(Self.metadata(of: source, transfers)) : .folder(Self.configuration(of: source, type))
         if isGGUF { notes = TargetType.notes(transfers, wanted: type) }
     }
 
@@ -43,8 +52,10 @@ public struct ModelConversion {
     ///   - backend: whose threads do the work.
     ///   - progress: called with bytes read and bytes in all; what it throws ends the work.
     public mutating func run(on backend: CPUBackend, progress: (Int, Int) throws -> Void = { _, _ in }) throws -> Summary {
-        if isGGUF {
-            var metadata = try source.gguf ?? Self.ggufFamily(of: source).ggufMetadata(of: source)
+        let config: JSONObject
+        switch header {
+        case .folder(let object): config = object
+        case .gguf(var metadata):
             if source.gguf == nil { notes += try TokenizerExport.addTables(of: source, to: &metadata) }
             metadata.set("general.file_type", .integer(TargetType.ggufFileType(type)))
             if type.isQuantized { metadata.set("general.quantization_version", .integer(2)) }
@@ -53,7 +64,7 @@ public struct ModelConversion {
             return Summary(tensors: transfers.count, bytes: writer.byteCount)
         }
         let folder = try AtomicFolder(path: destination)
-        var bytes = try folder.write("config.json", configuration().serialized(pretty: true) + "\n")
+        var bytes = try folder.write("config.json", JSON.object(config).serialized(pretty: true) + "\n")
         let exported = try TokenizerExport.write(source, to: folder)
         notes += exported.notes
         bytes += exported.byteCount
@@ -76,19 +87,10 @@ public struct ModelConversion {
         try writer.finish()
     }
 
-    /// The folder's own configuration with another type, or one made from the description.
-    private func configuration() throws(InputError) -> JSON {
-        let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
-        var config = try source.gguf == nil ? JSON(contentsOf: source.path + "/config.json").object! : Self.ggufFamily(of: source).config(of: source)
-        let key = config["dtype"] != nil ? "dtype" : "torch_dtype"
-        config[key] = name
-        return .object(config)
-    }
-
     // MARK: Tensors
 
     /// - Throws: an `InputError` when llama.cpp has no architecture for the model.
-    private static func ggufFamily(of source: ModelSource) throws(InputError) -> any GGUFFamily.Type {
+    static func ggufFamily(of source: ModelSource) throws(InputError) -> any GGUFFamily.Type {
         guard let family = Families.named(source.description.architecture) as? any GGUFFamily.Type else {
             throw InputError(source.path, "GGUF files cannot hold \(source.description.architecture) models", remedy: "convert to a folder")
         }
@@ -109,7 +111,7 @@ public struct ModelConversion {
         }
         let family = try ggufFamily(of: source), description = source.description
         var transfers = try transfers(source, family.ggufLayout(of: description)) { TargetType.of(shape: $0, wanted: type) }
-        if let divisors = try Llama.ggufRotaryDivisors(of: source) {
+        if let divisors = rotaryDivisors(of: source) {
             transfers.append(
                 TensorTransfer(plan: TensorPlan("rope_freqs.weight", .f32, shape: [divisors.count])!, content: .values(divisors)))
         }

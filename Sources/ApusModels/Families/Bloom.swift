@@ -7,7 +7,7 @@ enum Bloom: Family {
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
         config.ignore(
-            "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion", "offset_alibi", "seq_length", "skip_bias_add",
+            "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion", "offset_alibi", "skip_bias_add",
             "skip_bias_add_qkv", "slow_but_exact")
         try config.expect("apply_residual_connection_post_layernorm", .bool(false))
         let heads = try config.heads(config.has("num_attention_heads") ? "num_attention_heads" : "n_head")
@@ -17,8 +17,9 @@ enum Bloom: Family {
             feedForward: FeedForwardDescription(width: 4 * width, kind: .plain, activation: .geluTanh, bias: true))
         let count = try config.layerCount(config.has("num_hidden_layers") ? "num_hidden_layers" : "n_layer")
         return DecoderDescription(
-            architecture: "bloom", vocabularySize: try config.requiredInt("vocab_size"), width: width, contextLength: 2048,
-            norm: .layer(epsilon: try config.epsilon("layer_norm_epsilon", default: 1e-5)), position: .alibi(.afterScaling),
+            architecture: "bloom", vocabularySize: try config.requiredInt("vocab_size"), width: width,
+            contextLength: try config.int("seq_length") ?? 2048, norm: .layer(epsilon: try config.epsilon("layer_norm_epsilon", default: 1e-5)),
+            position: .alibi(.afterScaling),
             embedding: EmbeddingDescription(norm: true),
             layers: Array(repeating: layer, count: count),
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))

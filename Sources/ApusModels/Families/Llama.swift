@@ -2,7 +2,7 @@ import ApusBase
 import ApusDescription
 
 /// LLaMA 1/2/3 and those that differ from it by values alone: Mistral, SmolLM, Qwen2 and Qwen3.
-enum Llama: GGUFFamily {
+enum Llama: Family {
     static let modelTypes: Set<String> = ["llama", "mistral", "qwen2", "qwen3"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {

@@ -13,10 +13,10 @@ enum GGUFSource {
                 path, at: "metadata general.architecture", "\(architecture) is not supported",
                 remedy: "supported are \(Families.ggufArchitectures.joined(separator: ", "))")
         }
-        var reader = GGUFReader(file, architecture: architecture)
+        var reader = try GGUFReader(file, architecture: architecture)
         let description = try family.description(of: &reader)
         try reader.finish()
-        return try ModelSource(
-            path: path, description: description, checkpoint: file, layout: family.ggufLayout(of: description), gguf: file.metadata)
+        let layout = family.ggufLayout(of: description).withQueryKeyValue(packed: reader.has("blk.0.attn_qkv.weight"))
+        return try ModelSource(path: path, description: description, checkpoint: file, layout: layout, gguf: file.metadata)
     }
 }

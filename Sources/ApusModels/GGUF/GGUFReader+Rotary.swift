@@ -1,5 +1,4 @@
 import ApusBase
-import ApusCheckpoints
 import ApusDescription
 import Glibc
 
@@ -22,7 +21,10 @@ extension GGUFReader {
         let original = try int(prefix + "original_context_length") ?? context
         let kind = try string(prefix + "type"), attention = try double(prefix + "attn_factor") ?? 1
         let fast = try double(prefix + "yarn_beta_fast") ?? 32, slow = try double(prefix + "yarn_beta_slow") ?? 1
-        if let entry = file.entry("rope_freqs.weight") { return .divisors(try divisors(entry, count: pairs)) }
+        if let rotaryDivisors {
+            guard rotaryDivisors.count == pairs else { throw error(tensor: "rope_freqs.weight", "\(pairs) numbers are needed") }
+            return .divisors(rotaryDivisors)
+        }
         switch kind {
         case nil, "none"?: return factor == 1 ? .none : .linear(factor: factor)
         case "linear"?: return .linear(factor: factor)
@@ -32,18 +34,5 @@ extension GGUFReader {
                     factor: factor, originalContext: original, betaFast: fast, betaSlow: slow, attentionFactor: attention * (0.1 * log(factor) + 1)))
         case let other?: throw error(prefix + "type", "\(other) is not known", remedy: "none, linear and yarn are")
         }
-    }
-
-    private func divisors(_ entry: TensorEntry, count: Int) throws(InputError) -> [Float] {
-        guard entry.dtype == .f32, entry.shape == [count] else {
-            throw InputError(file.path, at: "tensor rope_freqs.weight", "\(count) numbers of type f32 are needed")
-        }
-        var divisors = [Float](repeating: 1, count: count)
-        var failure: InputError?
-        divisors.withUnsafeMutableBytes { raw in
-            do throws(InputError) { try file.read(entry, from: 0, into: raw) } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return divisors
     }
 }

@@ -1,0 +1,68 @@
+import ApusBase
+import ApusCheckpoints
+import ApusDescription
+import ApusLayers
+import ApusTensor
+
+/// What the new file says of the model. It is read again before anything is written, so that no axis of a description is lost.
+extension ModelConversion {
+    /// - Throws: an `InputError` when GGUF has no keys for an axis of the description.
+    static func metadata(of source: ModelSource, _ transfers: [TensorTransfer]) throws(InputError) -> GGUFMetadata {
+        if let gguf = source.gguf { return gguf }
+        let family = try ggufFamily(of: source), description = source.description, architecture = family.ggufArchitecture(of: description)
+        var metadata = GGUFMetadata(description, architecture: architecture, path: source.path)
+        for (key, value) in family.ggufKeys(of: description) { metadata.set("\(architecture).\(key)", value) }
+        var reader = GGUFReader(
+            path: source.path, metadata, shapes: Dictionary(uniqueKeysWithValues: transfers.map { ($0.plan.name, $0.plan.shape) }),
+            rotaryDivisors: rotaryDivisors(of: source), architecture: architecture)
+        try check(source, says: family.description(of: &reader), what: "GGUF files of \(architecture)", remedy: "convert to a folder")
+        try reader.finish()
+        return metadata
+    }
+
+    /// LLaMA 3's scaling, which GGUF stores as the tensor `rope_freqs.weight`.
+    static func rotaryDivisors(of source: ModelSource) -> [Float]? {
+        guard case .rotary(let rotary) = source.description.position else { return nil }
+        switch rotary.scaling {
+        case .llama3, .divisors: return RotaryTable.divisors(of: rotary)
+        case .none, .linear, .dynamicNTK, .yarn: return nil
+        }
+    }
+
+    /// The folder's own configuration with another type, or one made from the description.
+    static func configuration(of source: ModelSource, _ type: DType) throws(InputError) -> JSONObject {
+        let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
+        if source.gguf == nil {
+            var config = try JSON(contentsOf: source.path + "/config.json").object!
+            config[config["dtype"] != nil ? "dtype" : "torch_dtype"] = name
+            return config
+        }
+        let family = try ggufFamily(of: source)
+        var config = try family.config(of: source)
+        config["torch_dtype"] = name
+        for token in ["bos", "eos", "pad"] {
+            let key = token == "pad" ? "tokenizer.ggml.padding_token_id" : "tokenizer.ggml.\(token)_token_id"
+            config["\(token)_token_id"] = try source.gguf?.int(key).map { .integer($0) } ?? .null
+        }
+        var reader = ConfigReader(path: source.path, config)
+        let modelType = config["model_type"]?.string ?? ""
+        try check(
+            source, says: family.description(of: &reader), what: "the configuration of \(modelType)", remedy: "convert to a .gguf file")
+        return config
+    }
+
+    private static func check(
+        _ source: ModelSource, says written: DecoderDescription, what: String, remedy: String
+    ) throws(InputError) {
+        let lost = source.description.differences(from: written)
+        guard lost.isEmpty else {
+            let some = lost.prefix(4).joined(separator: ", ") + (lost.count > 4 ? " and more" : "")
+            throw InputError(source.path, "\(what) cannot say \(some)", remedy: remedy)
+        }
+    }
+}
+
+extension JSON {
+    /// A number with as many digits as f32 has.
+    static func decimal(_ value: Float) -> JSON { .number(Double("\(value)")!) }
+}
