@@ -7,6 +7,7 @@ package final class AtomicFolder {
     /// Where files are to be written.
     package let temporaryPath: String
     private var isCommitted = false
+    private var subfolders: [String] = []
 
     /// - Throws: an `InputError` when the path names something other than an empty folder, or nothing can be written there.
     package init(path: String) throws(InputError) {
@@ -25,8 +26,18 @@ package final class AtomicFolder {
 
     deinit {
         guard !isCommitted else { return }
-        for name in fileNames(inFolder: temporaryPath) { unlink(temporaryPath + "/" + name) }
-        rmdir(temporaryPath)
+        for folder in subfolders.map({ temporaryPath + "/" + $0 }) + [temporaryPath] {
+            for name in fileNames(inFolder: folder) { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
+    }
+
+    /// Makes a folder in it.
+    package func makeSubfolder(_ name: String) throws(InputError) {
+        guard mkdir(temporaryPath + "/" + name, 0o755) == 0 else {
+            throw InputError(path + "/" + name, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions")
+        }
+        subfolders.append(name)
     }
 
     /// Writes a file of text and returns its bytes.

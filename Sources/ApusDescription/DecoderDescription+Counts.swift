@@ -3,7 +3,8 @@ extension DecoderDescription {
     /// All parameters, a tied head once.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
-    /// Multiplications and additions of one token at the end of `context` positions: two per weight of a product, and attention.
+    /// Multiplications and additions of one token at the end of `context` positions: two per weight of a product, and attention. An
+    /// encoder's token is one of a text of so many.
     public func flopsPerToken(context: Int) -> Int {
         let e = embedding.width ?? width
         let blocks = layers.map { layer in
@@ -12,7 +13,8 @@ extension DecoderDescription {
             let products = projections + (f.kind == .gated ? 3 : 2) * width * f.width
             return 2 * products + 4 * a.heads * a.headSize * min(context, a.window ?? context)
         }
-        return blocks.reduce(0, +) + 2 * e * vocabularySize + (e == width ? 0 : 4 * e * width)
+        let outer = (head == nil ? 0 : 2 * e * vocabularySize) + (e == width ? 0 : (head == nil ? 2 : 4) * e * width)
+        return blocks.reduce(0, +) + outer
     }
 
     /// Bytes of keys and values a position takes, with elements of `elementByteCount` bytes.

@@ -14,12 +14,15 @@ extension DecoderDescription {
         let e = embedding.width ?? width
         list.linear("embedding", vocabularySize, e)
         if e != width { list.linear("embeddingProjection", width, e) }
+        if embedding.tokenTypes > 0 { list.linear("tokenTypes", embedding.tokenTypes, width) }
         if embedding.norm { list.norm("embeddingNorm", norm, width) }
         if case .learned(let offset) = position { list.linear("positions", contextLength + offset, width) }
         if finalNorm { list.norm("norm", norm, width) }
-        if e != width { list.linear("headProjection", e, width) }
-        if !head.tied { list.linear("head", vocabularySize, e) }
-        if head.bias { list.vector("head.bias", vocabularySize) }
+        if let head {
+            if e != width { list.linear("headProjection", e, width) }
+            if !head.tied { list.linear("head", vocabularySize, e) }
+            if head.bias { list.vector("head.bias", vocabularySize) }
+        }
         for (index, layer) in layers.enumerated() { list.add(layer, "layers.\(index).", width, norm) }
         return list.parameters
     }

@@ -1,4 +1,5 @@
-/// A decoder-only transformer as data: what every family's config is turned into, and all that the model code looks at.
+/// A transformer as data: what every family's config is turned into, and all that the model code looks at. It is a decoder, or without
+/// a head an encoder.
 public struct DecoderDescription: Sendable, Equatable {
     /// The family's name as its files give it, e.g. "llama".
     public var architecture: String
@@ -18,8 +19,8 @@ public struct DecoderDescription: Sendable, Equatable {
     public var embedding: EmbeddingDescription
     /// The blocks, from the embedding to the output.
     public var layers: [LayerDescription]
-    /// From the last residual to logits.
-    public var head: HeadDescription
+    /// From the last residual to logits; nil: an encoder, whose last residual is what is wanted.
+    public var head: HeadDescription?
     /// The tokens around a blank of the models that see their context in both directions; nil: the model knows no blanks.
     public var infilling: InfillingTokens?
 
@@ -27,7 +28,7 @@ public struct DecoderDescription: Sendable, Equatable {
     public init(
         architecture: String, vocabularySize: Int, width: Int, contextLength: Int, norm: NormKind, finalNorm: Bool = true,
         position: PositionEncoding, embedding: EmbeddingDescription = EmbeddingDescription(), layers: [LayerDescription],
-        head: HeadDescription, infilling: InfillingTokens? = nil
+        head: HeadDescription?, infilling: InfillingTokens? = nil
     ) {
         self.architecture = architecture
         self.vocabularySize = vocabularySize
@@ -57,14 +58,18 @@ public struct EmbeddingDescription: Sendable, Equatable {
     public var width: Int?
     /// Factor of the rows (Gemma: √C).
     public var scale: Float
-    /// A norm after the embedding (BLOOM).
+    /// A norm after the embedding (BLOOM, BERT).
     public var norm: Bool
+    /// Types of text that a token may be part of, a row added for each (BERT's first and second sentence); 0: none. A text on its own
+    /// is of the first type.
+    public var tokenTypes: Int
 
     /// The rows as they are, unless said otherwise.
-    public init(width: Int? = nil, scale: Float = 1, norm: Bool = false) {
+    public init(width: Int? = nil, scale: Float = 1, norm: Bool = false, tokenTypes: Int = 0) {
         self.width = width
         self.scale = scale
         self.norm = norm
+        self.tokenTypes = tokenTypes
     }
 }
 

@@ -41,7 +41,7 @@ public enum BlockTopology: Sendable, Equatable {
 public enum NormPlacement: Sendable, Equatable {
     /// x + f(norm x)
     case pre
-    /// norm(x + f(x)) (OPT-350M)
+    /// norm(x + f(x)) (OPT-350M, BERT)
     case post
     /// x + norm₂(f(norm₁ x)) (Gemma 2, GLM-4-0414)
     case sandwich
@@ -57,6 +57,16 @@ public enum AttentionMask: Sendable, Equatable {
     case window(Int)
     /// Causal, but the tokens before the start of the answer see each other in both directions.
     case prefix
+    /// All keys (BERT).
+    case full
+
+    /// Whether some tokens see keys behind their own.
+    public var seesAhead: Bool {
+        switch self {
+        case .causal, .window: false
+        case .prefix, .full: true
+        }
+    }
 }
 
 /// Self-attention: projections C → H·D, C → K·D (twice) and H·D → C.

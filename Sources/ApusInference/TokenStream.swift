@@ -116,7 +116,7 @@ public final class TokenStream {
         while start < new.count {
             let end = start + chunk(of: new[start...])
             let wanted = logits(start, end)
-            let input = Decoder.Input(
+            let input = SequenceInput(
                 ids: Array(new[start..<end]), position: ids.count, cache: cache, sequenceLength: total, infilling: infilling,
                 logits: wanted.lowerBound - start..<wanted.upperBound - start)
             let rows = model.forward([input], precision: precision, workspace: workspace)
@@ -134,7 +134,7 @@ public final class TokenStream {
             throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
         }
         let inputs = zip(streams, next).map { stream, id in
-            Decoder.Input(ids: [id], position: stream.ids.count, cache: stream.cache, infilling: stream.infilling, logits: 0..<1)
+            SequenceInput(ids: [id], position: stream.ids.count, cache: stream.cache, infilling: stream.infilling, logits: 0..<1)
         }
         let rows = streams[0].model.forward(inputs, precision: .fine, workspace: workspace)
         for (stream, id) in zip(streams, next) { stream.ids.append(id) }

@@ -46,12 +46,21 @@ struct CheckpointLayout: Sendable {
     var optionalPrefix = ""
     /// Tensors that hold nothing to be read, by how their names end.
     var ignored: [String] = []
+    /// Tensors that nothing here is computed with and that conversion hands on as they are, by how their names start.
+    var carried: [String] = []
 
-    init(outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = []) {
+    init(outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = []) {
         self.outer = outer
         self.inner = inner
         self.optionalPrefix = optionalPrefix
         self.ignored = ignored
+        self.carried = carried
+    }
+
+    /// Whether conversion hands a tensor on as it is.
+    func carries(_ name: String) -> Bool {
+        let bare = name.hasPrefix(optionalPrefix) ? name.dropFirst(optionalPrefix.count) : name[...]
+        return carried.contains(where: bare.hasPrefix)
     }
 
     /// Where each parameter of the description lies, under its canonical name.

@@ -8,105 +8,46 @@ public final class Decoder: Sendable {
     public let description: DecoderDescription
     package let backend: any Backend
     package let embedding: TokenEmbedding
-    package let blocks: [DecoderBlock]
-    /// Before the head; nil where blocks end with a norm.
-    package let norm: Norm?
+    package let stack: BlockStack
     /// Back to the embedding's width, where that is not the model's.
     package let headProjection: Linear?
     package let head: Linear
-    /// The ways to turn that the layers have.
-    let rotations: [RotaryChannel]
+    private let softCap: Float?
 
     init(
-        description: DecoderDescription, backend: any Backend, embedding: TokenEmbedding, blocks: [DecoderBlock], norm: Norm?,
-        headProjection: Linear?, head: Linear
+        description: DecoderDescription, backend: any Backend, embedding: TokenEmbedding, stack: BlockStack, headProjection: Linear?,
+        head: Linear, softCap: Float?
     ) {
         self.description = description
         self.backend = backend
         self.embedding = embedding
-        self.blocks = blocks
-        self.norm = norm
+        self.stack = stack
         self.headProjection = headProjection
         self.head = head
-        rotations = description.rotaryChannels.map { RotaryChannel($0) }
+        self.softCap = softCap
     }
 
-    /// New tokens of one sequence.
-    package struct Input {
-        package var ids: [Int32]
-        /// Of the first of them.
-        package var position: Int
-        package var cache: KeyValueCache
-        /// Positions of the whole prompt these tokens belong to: it sets the base of dynamic NTK.
-        package var sequenceLength: Int
-        /// What the sequence has before the start of the answer; all of it is in the cache or among `ids`.
-        package var infilling: InfillingContext
-        /// Which tokens logits are wanted of.
-        package var logits: Range<Int>
+    package var blocks: [DecoderBlock] { stack.blocks }
 
-        package init(
-            ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, infilling: InfillingContext = .none,
-            logits: Range<Int>
-        ) {
-            self.ids = ids
-            self.position = position
-            self.cache = cache
-            self.sequenceLength = sequenceLength ?? position + ids.count
-            self.infilling = infilling
-            self.logits = logits
-        }
-
-        var positions: Range<Int> { position..<position + ids.count }
-    }
+    /// The element type of a cache that costs no exactness beside the model's products: f32 and f16 beside such weights. Beside bf16 weights
+    /// and quantised ones, whose products round activations to 8 bits, bf16 where the processor multiplies it and f16 where it does not.
+    public var preferredCacheType: DType { stack.preferredCacheType }
 
     /// Runs the new tokens of one or more sequences, appends their keys and values to the caches, and returns the logits
     /// `[wanted, V]` in the order of the inputs. They stay valid until the workspace is used again.
-    package func forward(_ inputs: [Input], precision: ActivationPrecision, workspace: Workspace) -> Rows {
-        let count = inputs.reduce(0) { $0 + $1.ids.count }
-        var segments: [Segment] = []
-        for input in inputs {
-            let first = segments.last?.rows.upperBound ?? 0
-            segments.append(Segment(rows: first..<first + input.ids.count, position: input.position, prefix: input.infilling.length))
-        }
-        let hidden = workspace.rows(.hidden, count: count, width: description.width)
-        embedding(inputs.flatMap(\.ids), positions: { inputs.flatMap { $0.positions.map { $0 } } }, into: hidden, precision, workspace, backend)
-        let context = ForwardContext(
-            backend: backend, segments: segments, stores: inputs.map(\.cache), angles: angles(inputs, segments, count, workspace),
-            precision: precision, workspace: workspace)
-        let cacheType = inputs[0].cache.dtype
-        for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
-        return logits(of: hidden, inputs, segments, precision, workspace)
+    package func forward(_ inputs: [SequenceInput], precision: ActivationPrecision, workspace: Workspace) -> Rows {
+        let hidden = embedding(inputs, precision, workspace, backend)
+        stack(hidden, inputs, precision, workspace)
+        return logits(of: hidden, inputs, precision, workspace)
     }
 
-    private func angles(_ inputs: [Input], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {
-        guard !rotations.isEmpty else { return [] }
-        let widths = rotations.map { $0.table.pairCount }
-        let all = workspace.rows(.angles, count: count, width: 2 * widths.reduce(0, +))
-        var offset = 0
-        return zip(rotations, widths).map { rotation, width in
-            func part() -> Rows {
-                defer { offset += count * width }
-                return Rows(all.storage, offset: offset, count: count, width: width)
-            }
-            let angles = RotaryAngles(cosines: part(), sines: part())
-            for (input, segment) in zip(inputs, segments) {
-                let positions = input.positions.lazy.map { input.infilling.position($0, rotation.channel) }
-                rotation.table.fill(angles.rows(segment.rows), positions: positions, sequenceLength: input.sequenceLength)
-            }
-            return angles
-        }
-    }
-
-    private func logits(
-        of hidden: Rows, _ inputs: [Input], _ segments: [Segment], _ precision: ActivationPrecision, _ workspace: Workspace
-    ) -> Rows {
+    private func logits(of hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
         let wanted = inputs.reduce(0) { $0 + $1.logits.count }
         var last = workspace.rows(.lastRows, count: wanted, width: description.width)
         var row = 0
-        for (input, segment) in zip(inputs, segments) where !input.logits.isEmpty {
+        for (input, segment) in zip(inputs, inputs.segments) where !input.logits.isEmpty {
             let from = segment.rows.lowerBound + input.logits.lowerBound
-            let source = hidden.rows(from..<from + input.logits.count), target = last.rows(row..<row + input.logits.count)
-            if let norm { norm(source, into: target, backend) } else { backend.scale(source, by: 1, adding: nil, into: target) }
+            stack.finish(hidden.rows(from..<from + input.logits.count), into: last.rows(row..<row + input.logits.count))
             row += input.logits.count
         }
         if let headProjection {
@@ -116,7 +57,7 @@ public final class Decoder: Sendable {
         }
         let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
         backend.linear(last, [head.product(into: out)], precision)
-        if let cap = description.head.softCap { backend.softCap(out, cap: cap, into: out) }
+        if let softCap { backend.softCap(out, cap: softCap, into: out) }
         return out
     }
 }

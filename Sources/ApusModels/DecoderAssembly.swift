@@ -3,27 +3,41 @@ import ApusDescription
 import ApusLayers
 import ApusTensor
 
-/// Puts a decoder's modules together from its description and its packed matrices.
+/// Puts a model's modules together from its description and its packed matrices.
 struct DecoderAssembly {
     let loader: ModelLoader
     let description: DecoderDescription
     let matrices: [String: PackedMatrix]
 
+    /// A model with a head.
     func decoder() throws(InputError) -> Decoder {
+        let head = description.head!
+        return Decoder(
+            description: description, backend: loader.backend, embedding: try embedding(), stack: try stack(),
+            headProjection: optionalLinear("headProjection"),
+            head: Linear(
+                matrices[head.tied ? "embedding.weight" : "head.weight"]!, bias: head.bias ? try loader.vector("head.bias") : nil),
+            softCap: head.softCap)
+    }
+
+    /// A model without one.
+    func encoder() throws(InputError) -> Encoder {
+        Encoder(description: description, backend: loader.backend, embedding: try embedding(), stack: try stack())
+    }
+
+    private func embedding() throws(InputError) -> TokenEmbedding {
+        TokenEmbedding(
+            description, matrix: matrices["embedding.weight"]!, projection: optionalLinear("embeddingProjection"),
+            positions: matrices["positions.weight"], tokenTypes: matrices["tokenTypes.weight"],
+            norm: description.embedding.norm ? try norm("embeddingNorm", description.norm) : nil)
+    }
+
+    private func stack() throws(InputError) -> BlockStack {
         let channels = description.rotaryChannels
         var blocks: [DecoderBlock] = []
         for (index, layer) in description.layers.enumerated() { blocks.append(try block(layer, "layers.\(index).", channels)) }
-        let embedding = matrices["embedding.weight"]!
-        return Decoder(
-            description: description, backend: loader.backend,
-            embedding: TokenEmbedding(
-                description, matrix: embedding, projection: optionalLinear("embeddingProjection"), positions: matrices["positions.weight"],
-                norm: description.embedding.norm ? try norm("embeddingNorm", description.norm) : nil),
-            blocks: blocks, norm: description.finalNorm ? try norm("norm", description.norm) : nil,
-            headProjection: optionalLinear("headProjection"),
-            head: Linear(
-                description.head.tied ? embedding : matrices["head.weight"]!,
-                bias: description.head.bias ? try loader.vector("head.bias") : nil))
+        return BlockStack(
+            blocks: blocks, norm: description.finalNorm ? try norm("norm", description.norm) : nil, rotations: channels, backend: loader.backend)
     }
 
     private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
@@ -69,7 +83,7 @@ struct DecoderAssembly {
             headSize: a.headSize, rotations: rotations,
             scores: Attention.Scores(
                 scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, slopes: try slopes(layer), window: a.window,
-                seesPrefix: a.mask == .prefix))
+                seesPrefix: a.mask.seesAhead))
     }
 
     private func headNorm(_ name: String, _ kind: NormKind?) throws(InputError) -> Norm? {

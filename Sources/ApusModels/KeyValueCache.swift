@@ -9,38 +9,37 @@ package final class KeyValueCache: KeyValueStore {
     package let dtype: DType
     private let layers: [LayerCache]
 
-    package init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
+    /// Of a decoder's sequence.
+    package convenience init(_ model: Decoder, positions: Int, dtype: DType) throws(InputError) {
+        try self.init(model.blocks.map(\.attention), positions: positions, limit: model.description.positionLimit, dtype: dtype, on: model.backend)
+    }
+
+    /// Of a text that an encoder runs: its layers are done with keys and values one after the other, and share the room.
+    package convenience init(_ model: Encoder, positions: Int, dtype: DType) throws(InputError) {
+        let attention = model.stack.blocks.map(\.attention)
+        try self.init([attention[0]], positions: positions, limit: model.description.positionLimit, dtype: dtype, on: model.backend)
+    }
+
+    private init(_ layers: [Attention], positions: Int, limit: Int?, dtype: DType, on backend: any Backend) throws(InputError) {
         guard [.f32, .f16, .bf16].contains(dtype) else {
             throw InputError("--kv-dtype", "\(dtype) cannot hold keys and values", remedy: "use f32, f16 or bf16")
         }
-        if let limit = model.description.positionLimit, positions > limit {
+        if let limit, positions > limit {
             throw InputError(
                 "the key-value cache", "\(positions) positions are more than the \(limit) that the model has learned",
                 remedy: "give a smaller --context or a shorter text")
         }
-        var layers: [LayerCache] = []
-        for block in model.blocks {
-            guard let cache = model.backend.makeCache(block.attention.shape(cacheType: dtype), positions: positions) else {
+        var caches: [LayerCache] = []
+        for attention in layers {
+            guard let cache = backend.makeCache(attention.shape(cacheType: dtype), positions: positions) else {
                 throw InputError("the key-value cache", "no memory for \(positions) positions", remedy: "give a smaller --context")
             }
-            layers.append(cache)
+            caches.append(cache)
         }
         capacity = positions
         self.dtype = dtype
-        self.layers = layers
+        self.layers = caches
     }
 
-    package func layer(_ index: Int) -> LayerCache { layers[index] }
-}
-
-extension Decoder {
-    /// The element type of a cache that costs no exactness beside the model's products: f32 and f16 beside such weights. Beside bf16 weights
-    /// and quantised ones, whose products round activations to 8 bits, bf16 where the processor multiplies it and f16 where it does not.
-    public var preferredCacheType: DType {
-        switch blocks[0].attention.key.matrix.dtype {
-        case .f32: .f32
-        case .f16: .f16
-        default: backend.multipliesBF16 ? .bf16 : .f16
-        }
-    }
+    package func layer(_ index: Int) -> LayerCache { layers.count == 1 ? layers[0] : layers[index] }
 }

@@ -17,10 +17,11 @@ struct ModelLoader {
         let place: ParameterPlace
     }
 
-    func load() throws(InputError) -> Decoder {
+    /// The modules' parts, ready to be put together.
+    func load() throws(InputError) -> DecoderAssembly {
         let (matrices, jobs) = try layOut()
         try run(jobs)
-        return try DecoderAssembly(loader: self, description: source.description, matrices: matrices).decoder()
+        return DecoderAssembly(loader: self, description: source.description, matrices: matrices)
     }
 
     /// The type a matrix is kept in.

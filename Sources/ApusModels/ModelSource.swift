@@ -11,6 +11,8 @@ public struct ModelSource: Sendable {
     package let checkpoint: any Checkpoint
     /// Where each parameter lies, under its canonical name.
     let places: [String: ParameterPlace]
+    /// Tensors that nothing here is computed with and that conversion hands on.
+    let carried: [TensorEntry]
     /// What was in the files and changes nothing, for a line on standard error each.
     public let notes: [String]
     /// The file's metadata when it is a GGUF file.
@@ -37,6 +39,7 @@ public struct ModelSource: Sendable {
             places = places.mapValues { $0.tensor.hasPrefix(prefix) ? $0.renamed(String($0.tensor.dropFirst(prefix.count))) : $0 }
         }
         self.places = places
+        carried = checkpoint.entries.filter { layout.carries($0.name) }
         try checkTensors(layout)
     }
 
@@ -66,8 +69,8 @@ public struct ModelSource: Sendable {
         }
         let head = layout.outer.first { $0.module == "head" }.map { $0.file + ".weight" }
         for entry in checkpoint.entries where !expected.contains(entry.name) {
-            if layout.ignored.contains(where: entry.name.hasSuffix) { continue }
-            if description.head.tied, entry.name == head { continue }
+            if layout.ignored.contains(where: entry.name.hasSuffix) || layout.carries(entry.name) { continue }
+            if description.head?.tied == true, entry.name == head { continue }
             throw InputError(
                 checkpoint.path, at: "tensor \(entry.name)", "the model's description has no place for it",
                 remedy: "the config may be of another model, or this variant is not supported")

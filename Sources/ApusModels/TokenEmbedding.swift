@@ -10,23 +10,29 @@ package final class TokenEmbedding: Sendable {
     package let projection: Linear?
     /// Learned positions `[positions + offset, C]`.
     package let positions: PackedMatrix?
+    /// Types of text `[types, C]`, where they are told apart.
+    package let tokenTypes: PackedMatrix?
     package let norm: Norm?
     private let description: DecoderDescription
 
-    init(_ description: DecoderDescription, matrix: PackedMatrix, projection: Linear?, positions: PackedMatrix?, norm: Norm?) {
+    init(
+        _ description: DecoderDescription, matrix: PackedMatrix, projection: Linear?, positions: PackedMatrix?, tokenTypes: PackedMatrix?,
+        norm: Norm?
+    ) {
         self.description = description
         self.matrix = matrix
         self.projection = projection
         self.positions = positions
+        self.tokenTypes = tokenTypes
         self.norm = norm
     }
 
-    /// - Parameter places: the position of each token, asked for when positions are part of the embedding.
+    /// The first residual `[M, C]` of all new tokens.
     func callAsFunction(
-        _ ids: [Int32], positions places: () -> [Int], into hidden: Rows, _ precision: ActivationPrecision, _ workspace: Workspace,
-        _ backend: any Backend
-    ) {
-        let scale = description.embedding.scale
+        _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace, _ backend: any Backend
+    ) -> Rows {
+        let ids = inputs.flatMap(\.ids), scale = description.embedding.scale
+        let hidden = workspace.rows(.hidden, count: ids.count, width: description.width)
         if let projection {
             let narrow = workspace.rows(.branch, count: ids.count, width: matrix.columns)
             backend.embed(ids, matrix, into: narrow)
@@ -35,18 +41,17 @@ package final class TokenEmbedding: Sendable {
             backend.embed(ids, matrix, into: hidden)
         }
         if scale != 1 { backend.scale(hidden, by: scale, adding: nil, into: hidden) }
-        if let added = positionRows(places, hidden, workspace, backend) { backend.scale(hidden, by: 1, adding: added, into: hidden) }
-        norm?(hidden, into: hidden, backend)
-    }
-
-    /// What positions add to the embedding.
-    private func positionRows(_ places: () -> [Int], _ hidden: Rows, _ workspace: Workspace, _ backend: any Backend) -> Rows? {
-        switch description.position {
-        case .none, .rotary, .rotary2D, .alibi: return nil
-        case .learned(let offset):
-            let rows = workspace.rows(.normed, count: hidden.count, width: hidden.width)
-            backend.embed(places().map { Int32($0 + offset) }, positions!, into: rows)
-            return rows
+        func add(_ rows: [Int32], of table: PackedMatrix) {
+            let added = workspace.rows(.normed, count: hidden.count, width: hidden.width)
+            backend.embed(rows, table, into: added)
+            backend.scale(hidden, by: 1, adding: added, into: hidden)
         }
+        if let tokenTypes { add(Array(repeating: 0, count: ids.count), of: tokenTypes) }
+        switch description.position {
+        case .none, .rotary, .rotary2D, .alibi: break
+        case .learned(let offset): add(inputs.flatMap { $0.positions.map { Int32($0 + offset) } }, of: positions!)
+        }
+        norm?(hidden, into: hidden, backend)
+        return hidden
     }
 }

@@ -33,6 +33,13 @@ extension Tokenizer {
         }
     }
 
+    /// The ids of a text with what the model wants around it, at most `limit` of them: the end of a longer text is left out.
+    package func encode(_ text: String, atMost limit: Int) -> (ids: [Int32], isCut: Bool) {
+        let ids = encode(text)
+        guard ids.count > limit else { return (ids, false) }
+        return (ids.prefix(max(limit - suffix.count, 0)) + suffix.suffix(limit), true)
+    }
+
     /// Drives an encoder over a text.
     ///
     /// - Parameter scan: encodes text whose only stage of pre-tokenising is a scanner.

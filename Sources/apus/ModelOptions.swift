@@ -20,7 +20,17 @@ struct ModelOptions: ParsableArguments {
     var kvDtype: CacheType?
 
     enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
-    enum CacheType: String, ExpressibleByArgument, CaseIterable { case f16, bf16, f32 }
+    enum CacheType: String, ExpressibleByArgument, CaseIterable {
+        case f16, bf16, f32
+
+        var type: DType {
+            switch self {
+            case .f32: .f32
+            case .f16: .f16
+            case .bf16: .bf16
+            }
+        }
+    }
 
     func validate() throws {
         if let threads, !(1...256).contains(threads) { throw ValidationError("--threads: \(threads) is not from 1 to 256") }
@@ -37,14 +47,7 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    func cacheType(for decoder: Decoder) -> DType {
-        switch kvDtype {
-        case .f32?: .f32
-        case .f16?: .f16
-        case .bf16?: .bf16
-        case nil: decoder.preferredCacheType
-        }
-    }
+    func cacheType(for decoder: Decoder) -> DType { kvDtype?.type ?? decoder.preferredCacheType }
 
     func source() throws -> ModelSource {
         let source = try ModelSource(path: try Environment.modelPath(model))

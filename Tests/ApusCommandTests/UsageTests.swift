@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func helpIsThereForEveryVerb() throws {
-        for verb in ["generate", "chat", "tokenize", "detokenize", "score", "perplexity", "inspect", "bench", "convert"] {
+        for verb in ["generate", "chat", "tokenize", "detokenize", "score", "perplexity", "inspect", "bench", "convert", "embed"] {
             let result = try apus(verb, "--help")
             #expect(result.code == 0 && result.output.contains("USAGE: apus \(verb)") && result.errors.isEmpty)
         }

@@ -9,7 +9,9 @@ extension DecoderDescription {
         func compare(_ what: String, _ isSame: Bool) { if !isSame, !list.contains(what) { list.append(what) } }
         compare("its sizes", vocabularySize == other.vocabularySize && width == other.width && layers.count == other.layers.count)
         compare("its norms", norm == other.norm && finalNorm == other.finalNorm)
-        compare("its embedding", embedding.width == other.embedding.width && embedding.norm == other.embedding.norm)
+        compare(
+            "its embedding",
+            (embedding.width, embedding.norm, embedding.tokenTypes) == (other.embedding.width, other.embedding.norm, other.embedding.tokenTypes))
         // √C may have been rounded to a type of 16 bits.
         compare("the scale of its embedding", isClose(Double(embedding.scale), Double(other.embedding.scale), within: 1.0 / 256))
         compare("its head", head == other.head)

@@ -101,16 +101,12 @@ public struct ModelConversion {
         if source.gguf != nil {
             var transfers: [TensorTransfer] = []
             for entry in source.checkpoint.entries {
-                let whole = ParameterPlace(tensor: entry.name, rows: RowMap(count: entry.shape.dropLast().reduce(1, *)), isTransposed: false, offset: 0)
-                let vector = ParameterPlace(tensor: entry.name, rows: RowMap(count: entry.elementCount), isTransposed: false, offset: 0)
-                let place = entry.shape.count < 2 ? vector : whole
-                let part = TensorTransfer.Part(entry: entry, from: place, to: place, columns: entry.shape.last ?? 1)
-                transfers.append(try transfer(entry.name, entry.shape, [part], TargetType.of(shape: entry.shape, wanted: type), in: source))
+                transfers.append(try transfer(whole: entry, TargetType.of(shape: entry.shape, wanted: type), in: source))
             }
             return transfers
         }
         let family = try ggufFamily(of: source), description = source.description
-        var transfers = try transfers(source, family.ggufLayout(of: description)) { TargetType.of(shape: $0, wanted: type) }
+        var transfers = try transfers(source, family.ggufLayout(of: description).places(of: description)) { TargetType.of(shape: $0, wanted: type) }
         if let divisors = rotaryDivisors(of: source) {
             transfers.append(
                 TensorTransfer(plan: TensorPlan("rope_freqs.weight", .f32, shape: [divisors.count])!, content: .values(divisors)))
@@ -120,14 +116,26 @@ public struct ModelConversion {
 
     private static func folderTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
         let family = Families.named(source.description.architecture)!
-        return try transfers(source, family.layout(of: source.description)) { _ in type }
+        // A folder's tensors keep their names, with or without the prefix that files of bare models leave out.
+        let places = source.gguf == nil ? source.places : family.layout(of: source.description).places(of: source.description)
+        var transfers = try transfers(source, places) { _ in type }
+        for entry in source.carried { transfers.append(try transfer(whole: entry, type, in: source)) }
+        return transfers
     }
 
-    /// Every tensor of a layout, made of the parameters that it holds.
+    /// A tensor as it lies in the source, in another type.
+    private static func transfer(whole entry: TensorEntry, _ type: DType, in source: ModelSource) throws(InputError) -> TensorTransfer {
+        let isVector = entry.shape.count < 2
+        let rows = RowMap(count: isVector ? entry.elementCount : entry.shape.dropLast().reduce(1, *))
+        let place = ParameterPlace(tensor: entry.name, rows: rows, isTransposed: false, offset: 0)
+        let part = TensorTransfer.Part(entry: entry, from: place, to: place, columns: isVector ? 1 : entry.shape.last!)
+        return try transfer(entry.name, entry.shape, [part], type, in: source)
+    }
+
+    /// Every tensor of a layout, by where parameters lie in it, made of the parameters that it holds.
     private static func transfers(
-        _ source: ModelSource, _ layout: CheckpointLayout, type: ([Int]) -> DType
+        _ source: ModelSource, _ places: [String: ParameterPlace], type: ([Int]) -> DType
     ) throws(InputError) -> [TensorTransfer] {
-        let places = layout.places(of: source.description)
         var names: [String] = []
         var parts: [String: [TensorTransfer.Part]] = [:], shapes: [String: [Int]] = [:]
         for parameter in source.description.parameters {

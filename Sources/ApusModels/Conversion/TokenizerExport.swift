@@ -4,10 +4,10 @@ import ApusTokenizers
 
 /// Carries a model's tokenizer and chat template from one layout into the other.
 enum TokenizerExport {
-    /// The files beside config.json that tell about text, copied from folder to folder.
+    /// The files beside config.json that tell about text, copied from folder to folder; so are those of sentence-transformers.
     private static let files = [
-        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-        "generation_config.json", "chat_template.jinja",
+        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt",
+        "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json", "chat_template.jinja",
     ]
 
     // MARK: Into a folder
@@ -33,8 +33,12 @@ enum TokenizerExport {
     }
 
     private static func copy(from path: String, to folder: AtomicFolder) throws(InputError) -> Int {
-        var byteCount = 0
-        for name in files where fileExists(path + "/" + name) {
+        var byteCount = 0, names = files + ModelSource.embeddingFiles
+        for name in ModelSource.poolingFolders where fileExists(path + "/" + name + "/config.json") {
+            try folder.makeSubfolder(name)
+            names.append(name + "/config.json")
+        }
+        for name in names where fileExists(path + "/" + name) {
             let file = try AtomicFile(path: folder.temporaryPath + "/" + name)
             try file.write(FileReader.contents(of: path + "/" + name))
             try file.commit()

@@ -29,7 +29,7 @@ extension GGUFMetadata {
             set(prefix + "attention.sliding_window", .integer(window))
         }
         if let cap = attention.softCap { set(prefix + "attn_logit_softcapping", .number(Double(cap))) }
-        if let cap = description.head.softCap { set(prefix + "final_logit_softcapping", .number(Double(cap))) }
+        if let cap = description.head?.softCap { set(prefix + "final_logit_softcapping", .number(Double(cap))) }
         if case .rotary(let rotary) = description.position { set(rotary, prefix: prefix + "rope.") }
     }
 

@@ -16,6 +16,12 @@ struct InspectVerb: ParsableCommand {
         let source = try ModelSource(path: try Environment.modelPath(model))
         for note in source.notes { printError(note) }
         var object = axes(of: source.description)
+        if let recipe = try source.embeddingRecipe() {
+            object["sentence_embedding"] = .object([
+                "pooling": .string(recipe.pooling.rawValue), "normalized": .bool(recipe.normalizes),
+                "max_tokens": recipe.maxTokens.map { .integer($0) } ?? .null, "prompt": .string(recipe.prompt),
+            ])
+        }
         let tensors = tensorTypes(source.checkpoint)
         object["tensors"] = .object(tensors)
         object["bytes"] = .integer(source.checkpoint.entries.reduce(0) { $0 + $1.byteCount })
@@ -32,19 +38,20 @@ struct InspectVerb: ParsableCommand {
             "architecture": .string(description.architecture), "parameters": .integer(description.parameterCount),
             "layers": .integer(description.layers.count), "width": .integer(description.width),
             "vocabulary_size": .integer(description.vocabularySize), "context_length": .integer(description.contextLength),
-            "tied_head": .bool(description.head.tied), "norm": .object(norm(description.norm)),
+            "tied_head": .bool(description.head?.tied ?? false), "norm": .object(norm(description.norm)),
             "position": .object(position(description.position)),
             "layer_groups": .array(groups(description).map { .object($0) }),
         ]
         if !description.finalNorm { object["final_norm"] = .bool(false) }
-        let embedding = description.embedding, head = description.head
+        if description.head == nil { object["structure"] = .string("encoder") }
+        let embedding = description.embedding
         if embedding != EmbeddingDescription() {
             object["embedding"] = .object([
                 "width": .integer(embedding.width ?? description.width), "scale": .number(Double("\(embedding.scale)")!),
-                "norm": .bool(embedding.norm),
+                "norm": .bool(embedding.norm), "token_types": .integer(embedding.tokenTypes),
             ])
         }
-        if head != HeadDescription(tied: head.tied) {
+        if let head = description.head, head != HeadDescription(tied: head.tied) {
             object["head"] = .object([
                 "bias": .bool(head.bias), "soft_cap": head.softCap.map { .number(Double("\($0)")!) } ?? .null,
             ])
@@ -97,6 +104,7 @@ struct InspectVerb: ParsableCommand {
         case .causal: "causal"
         case .window: "window"
         case .prefix: "prefix"
+        case .full: "full"
         }
     }
 
@@ -210,6 +218,7 @@ extension ModelSource {
     func tokenizerKind() throws(InputError) -> String? {
         if let gguf { return try gguf.string("tokenizer.ggml.model") }
         if fileExists(path + "/tokenizer.json") { return try JSON(contentsOf: path + "/tokenizer.json")["model"]?["type"]?.string }
-        return fileExists(path + "/tokenizer.model") ? "sentencepiece" : nil
+        if ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model"].contains(where: { fileExists(path + "/" + $0) }) { return "sentencepiece" }
+        return fileExists(path + "/vocab.txt") ? "WordPiece" : nil
     }
 }

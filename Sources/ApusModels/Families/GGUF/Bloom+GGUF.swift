@@ -28,7 +28,7 @@ extension Bloom: GGUFFamily {
             "vocab_size": .integer(description.vocabularySize), "hidden_size": .integer(description.width),
             "n_layer": .integer(description.layers.count), "n_head": .integer(layer.attention.heads),
             "seq_length": .integer(description.contextLength), "layer_norm_epsilon": .decimal(description.norm.epsilon),
-            "apply_residual_connection_post_layernorm": .bool(false), "tie_word_embeddings": .bool(description.head.tied),
+            "apply_residual_connection_post_layernorm": .bool(false), "tie_word_embeddings": .bool(description.head!.tied),
         ]
     }
 }

@@ -43,7 +43,7 @@ extension Falcon: GGUFFamily {
             "parallel_attn": .bool(true), "num_ln_in_parallel_attn": isNew ? .integer(hasTwo ? 2 : 1) : .null,
             "ffn_hidden_size": .integer(layer.feedForward.width), "activation": .string("gelu"), "bias": .bool(attention.inputBias),
             "alibi": .bool(false), "max_position_embeddings": .integer(description.contextLength),
-            "layer_norm_epsilon": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head.tied),
+            "layer_norm_epsilon": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head!.tied),
         ]
         try RotaryConfig.write(description, to: &config, subject: source.path)
         return config

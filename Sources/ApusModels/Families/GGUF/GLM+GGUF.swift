@@ -33,7 +33,7 @@ extension GLM: GGUFFamily {
             "num_attention_heads": .integer(attention.heads), "num_key_value_heads": .integer(attention.kvHeads),
             "head_dim": .integer(attention.headSize), "attention_bias": .bool(attention.inputBias), "hidden_act": .string("silu"),
             "max_position_embeddings": .integer(description.contextLength), "rms_norm_eps": .decimal(description.norm.epsilon),
-            "tie_word_embeddings": .bool(description.head.tied),
+            "tie_word_embeddings": .bool(description.head!.tied),
         ]
         if case .rotary(let rotary) = description.position {
             config["partial_rotary_factor"] = .number(RotaryConfig.fraction(rotary, headSize: attention.headSize))

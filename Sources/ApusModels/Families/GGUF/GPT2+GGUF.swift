@@ -28,7 +28,7 @@ extension GPT2: GGUFFamily {
             "vocab_size": .integer(description.vocabularySize), "n_positions": .integer(description.contextLength),
             "n_embd": .integer(description.width), "n_layer": .integer(description.layers.count), "n_head": .integer(layer.attention.heads),
             "n_inner": .integer(layer.feedForward.width), "activation_function": .string("gelu_new"),
-            "layer_norm_epsilon": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head.tied),
+            "layer_norm_epsilon": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head!.tied),
         ]
     }
 }

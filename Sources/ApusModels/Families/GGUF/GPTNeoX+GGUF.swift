@@ -38,7 +38,7 @@ extension GPTNeoX: GGUFFamily {
             "num_attention_heads": .integer(layer.attention.heads), "max_position_embeddings": .integer(description.contextLength),
             "hidden_act": .string("gelu"), "attention_bias": .bool(layer.attention.inputBias),
             "use_parallel_residual": .bool(layer.topology == .parallel(norms: .two)), "layer_norm_eps": .decimal(description.norm.epsilon),
-            "tie_word_embeddings": .bool(description.head.tied),
+            "tie_word_embeddings": .bool(description.head!.tied),
         ]
         if case .rotary(let rotary) = description.position {
             config["rotary_pct"] = .number(RotaryConfig.fraction(rotary, headSize: layer.attention.headSize))

@@ -14,7 +14,7 @@ extension Gemma {
             "num_key_value_heads": .integer(attention.kvHeads), "head_dim": .integer(attention.headSize),
             "attention_bias": .bool(attention.inputBias), "hidden_act": .string("gelu_pytorch_tanh"),
             "hidden_activation": .string("gelu_pytorch_tanh"), "max_position_embeddings": .integer(description.contextLength),
-            "rms_norm_eps": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head.tied),
+            "rms_norm_eps": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head!.tied),
         ]
         if type != "gemma" {
             let windows = description.layers.map(\.attention.window)
@@ -22,7 +22,7 @@ extension Gemma {
             config["sliding_window"] = windows.lazy.compactMap { $0 }.first.map { .integer($0) } ?? .null
             config["layer_types"] = .array(windows.map { .string($0 == nil ? "full_attention" : "sliding_attention") })
             config["attn_logit_softcapping"] = attention.softCap.map { .decimal($0) } ?? .null
-            config["final_logit_softcapping"] = description.head.softCap.map { .decimal($0) } ?? .null
+            config["final_logit_softcapping"] = description.head!.softCap.map { .decimal($0) } ?? .null
         }
         if type == "gemma3_text" {
             let local = description.layers.lazy.compactMap(\.position).first

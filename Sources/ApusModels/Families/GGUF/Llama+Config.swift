@@ -17,7 +17,7 @@ extension Llama {
             "num_hidden_layers": .integer(description.layers.count), "num_attention_heads": .integer(attention.heads),
             "num_key_value_heads": .integer(attention.kvHeads), "head_dim": .integer(attention.headSize), "hidden_act": .string("silu"),
             "max_position_embeddings": .integer(description.contextLength), "rms_norm_eps": .decimal(description.norm.epsilon),
-            "tie_word_embeddings": .bool(description.head.tied), "attention_dropout": .number(0), "initializer_range": .number(0.02),
+            "tie_word_embeddings": .bool(description.head!.tied), "attention_dropout": .number(0), "initializer_range": .number(0.02),
             "use_cache": .bool(true),
         ]
         if type == "llama" || type == "qwen3" { config["attention_bias"] = .bool(attention.inputBias) }

@@ -32,7 +32,7 @@ extension Phi3: GGUFFamily {
             "hidden_act": .string("silu"), "max_position_embeddings": .integer(description.contextLength),
             "original_max_position_embeddings": .integer(description.contextLength),
             "sliding_window": attention.window.map { .integer($0) } ?? .null, "rms_norm_eps": .decimal(description.norm.epsilon),
-            "tie_word_embeddings": .bool(description.head.tied),
+            "tie_word_embeddings": .bool(description.head!.tied),
         ]
         if case .rotary(let rotary) = description.position {
             config["partial_rotary_factor"] = .number(RotaryConfig.fraction(rotary, headSize: attention.headSize))

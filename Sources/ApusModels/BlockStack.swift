@@ -1,0 +1,65 @@
+import ApusDescription
+import ApusLayers
+import ApusTensor
+
+/// Blocks one after the other, and the norm behind them: the body of a decoder and of an encoder.
+package final class BlockStack: Sendable {
+    package let blocks: [DecoderBlock]
+    /// nil where blocks end with a norm.
+    package let norm: Norm?
+    /// The ways to turn that the layers have.
+    private let rotations: [RotaryChannel]
+    private let backend: any Backend
+
+    init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], backend: any Backend) {
+        self.blocks = blocks
+        self.norm = norm
+        self.rotations = rotations.map { RotaryChannel($0) }
+        self.backend = backend
+    }
+
+    /// Updates `hidden` `[M, C]`, the embeddings of all new tokens, in place, and appends their keys and values to the caches. The norm
+    /// behind the blocks is left to whoever knows which rows are wanted.
+    func callAsFunction(_ hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) {
+        let segments = inputs.segments
+        let context = ForwardContext(
+            backend: backend, segments: segments, stores: inputs.map(\.cache), angles: angles(inputs, segments, hidden.count, workspace),
+            precision: precision, workspace: workspace)
+        let cacheType = inputs[0].cache.dtype
+        for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
+    }
+
+    private func angles(_ inputs: [SequenceInput], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {
+        guard !rotations.isEmpty else { return [] }
+        let widths = rotations.map { $0.table.pairCount }
+        let all = workspace.rows(.angles, count: count, width: 2 * widths.reduce(0, +))
+        var offset = 0
+        return zip(rotations, widths).map { rotation, width in
+            func part() -> Rows {
+                defer { offset += count * width }
+                return Rows(all.storage, offset: offset, count: count, width: width)
+            }
+            let angles = RotaryAngles(cosines: part(), sines: part())
+            for (input, segment) in zip(inputs, segments) {
+                let positions = input.positions.lazy.map { input.infilling.position($0, rotation.channel) }
+                rotation.table.fill(angles.rows(segment.rows), positions: positions, sequenceLength: input.sequenceLength)
+            }
+            return angles
+        }
+    }
+
+    /// Row by row, what the norm behind the blocks makes of `rows`.
+    func finish(_ rows: Rows, into out: Rows) {
+        if let norm { norm(rows, into: out, backend) } else { backend.scale(rows, by: 1, adding: nil, into: out) }
+    }
+
+    /// The element type of a cache that costs no exactness beside the model's products: f32 and f16 beside such weights. Beside bf16 weights
+    /// and quantised ones, whose products round activations to 8 bits, bf16 where the processor multiplies it and f16 where it does not.
+    var preferredCacheType: DType {
+        switch blocks[0].attention.key.matrix.dtype {
+        case .f32: .f32
+        case .f16: .f16
+        default: backend.multipliesBF16 ? .bf16 : .f16
+        }
+    }
+}

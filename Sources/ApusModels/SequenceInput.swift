@@ -1,0 +1,41 @@
+import ApusTensor
+
+/// New tokens of one sequence on their way through a model.
+package struct SequenceInput {
+    package var ids: [Int32]
+    /// Of the first of them.
+    package var position: Int
+    package var cache: KeyValueCache
+    /// Positions of the whole prompt these tokens belong to: it sets the base of dynamic NTK.
+    package var sequenceLength: Int
+    /// What the sequence has before the start of the answer, all of it in an encoder; it is in the cache or among `ids`.
+    package var infilling: InfillingContext
+    /// Which tokens logits are wanted of.
+    package var logits: Range<Int>
+
+    package init(
+        ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, infilling: InfillingContext = .none,
+        logits: Range<Int>
+    ) {
+        self.ids = ids
+        self.position = position
+        self.cache = cache
+        self.sequenceLength = sequenceLength ?? position + ids.count
+        self.infilling = infilling
+        self.logits = logits
+    }
+
+    var positions: Range<Int> { position..<position + ids.count }
+}
+
+extension [SequenceInput] {
+    /// The rows that each has in the batch.
+    var segments: [Segment] {
+        var segments: [Segment] = []
+        for input in self {
+            let first = segments.last?.rows.upperBound ?? 0
+            segments.append(Segment(rows: first..<first + input.ids.count, position: input.position, prefix: input.infilling.length))
+        }
+        return segments
+    }
+}
