@@ -42,4 +42,21 @@ enum UTF8Scanning {
         while back < min(4, p - start), p[-back] & 0xC0 == 0x80 { back += 1 }
         return scalar(p - back, p).length == back ? back : 1
     }
+
+    /// Where the first byte lies that belongs to no well-formed sequence, or nil.
+    static func firstInvalid(_ text: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let start = text.baseAddress else { return nil }
+        let end = start + text.count
+        var p = start
+        while p < end {
+            if end - p >= 8, UnsafeRawPointer(p).loadUnaligned(as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+                p += 8
+                continue
+            }
+            let scalar = scalar(p, end)
+            if scalar.length == 1, p[0] >= 0x80 { return p - start }
+            p += scalar.length
+        }
+        return nil
+    }
 }
