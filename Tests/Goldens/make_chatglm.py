@@ -5,7 +5,6 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import gelu, layer_norm, linear, silu
 
-out = pathlib.Path(sys.argv[1])
 VOCABULARY, WIDTH, LAYERS, HEADS, SIZE, INNER = 97, 48, 2, 4, 12, 72
 START, GMASK, MASK = 91, 92, 93
 
@@ -122,17 +121,29 @@ def second_weights(groups):
     return weights(shapes | {"transformer.encoder.final_layernorm.weight": (WIDTH,)})
 
 
-shared = dict(architectures=["ChatGLMModel"], model_type="chatglm", hidden_size=WIDTH, num_attention_heads=HEADS, num_layers=LAYERS,
-              layernorm_epsilon=1e-5, use_cache=True, torch_dtype="float32")
-first_config = dict(**shared, bos_token_id=START, eos_token_id=94, gmask_token_id=GMASK, mask_token_id=MASK, pad_token_id=3,
-                    inner_hidden_size=INNER, max_sequence_length=64, position_encoding_2d=True, vocab_size=VOCABULARY)
-second_config = dict(**shared, add_bias_linear=False, add_qkv_bias=True, apply_residual_connection_post_layernorm=False, ffn_hidden_size=INNER,
-                     kv_channels=SIZE, multi_query_attention=True, original_rope=True, padded_vocab_size=VOCABULARY, post_layer_norm=True,
-                     rmsnorm=True, seq_length=64, vocab_size=VOCABULARY)
+def shared():
+    return dict(architectures=["ChatGLMModel"], model_type="chatglm", hidden_size=WIDTH, num_attention_heads=HEADS, num_layers=LAYERS,
+                layernorm_epsilon=1e-5, use_cache=True, torch_dtype="float32")
 
 
-def save(name, config, w, sequences, logits):
-    folder = out / name
+def first_config():
+    return dict(**shared(), bos_token_id=START, eos_token_id=94, gmask_token_id=GMASK, mask_token_id=MASK, pad_token_id=3,
+                inner_hidden_size=INNER, max_sequence_length=64, position_encoding_2d=True, vocab_size=VOCABULARY)
+
+
+def second_config():
+    return dict(**shared(), add_bias_linear=False, add_qkv_bias=True, apply_residual_connection_post_layernorm=False, ffn_hidden_size=INNER,
+                kv_channels=SIZE, multi_query_attention=True, original_rope=True, padded_vocab_size=VOCABULARY, post_layer_norm=True,
+                rmsnorm=True, seq_length=64, vocab_size=VOCABULARY)
+
+
+# The tokens around the blank of each sequence: before it, after it, of the answer.
+def blanks(mask, parts):
+    return [torch.cat((torch.randint(0, 90, (before,)), torch.tensor([mask]), torch.randint(0, 90, (after,)), torch.tensor([START]),
+                       torch.randint(0, 90, (answer,)))) for before, after, answer in parts]
+
+
+def save(folder, config, w, sequences, logits):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     save_file(w, folder / "model.safetensors", metadata={"format": "pt"})
@@ -140,19 +151,22 @@ def save(name, config, w, sequences, logits):
     (folder / "ids.json").write_text(json.dumps([ids.tolist() for ids in sequences]))
 
 
-# The tokens around the blank of either sequence: before it, after it, of the answer.
-for seed, (name, (mask, parts)) in enumerate({"chatglm-continuation": (GMASK, ((30, 0, 9), (4, 0, 3))),
-                                            "chatglm-blank": (MASK, ((12, 20, 9), (0, 5, 1))),
-                                            "chatglm-long-answer": (GMASK, ((1, 0, 40), (0, 0, 6)))}.items()):
-    torch.manual_seed(seed)
-    w = first_weights()
-    sequences = [torch.cat((torch.randint(0, 90, (before,)), torch.tensor([mask]), torch.randint(0, 90, (after,)), torch.tensor([START]),
-                            torch.randint(0, 90, (answer,)))) for before, after, answer in parts]
-    save(name, first_config, w, sequences, lambda ids: first(w, ids))
-for seed, (name, (groups, keys)) in enumerate({"chatglm2-groups": (2, {}), "chatglm2-one-group": (1, {}),
-                                             "chatglm2-long": (2, dict(rope_ratio=50))}.items()):
-    torch.manual_seed(seed)
-    w = second_weights(groups)
-    sequences = [torch.randint(0, VOCABULARY, (length,)) for length in (40, 7)]
-    save(name, dict(**second_config, multi_query_group_num=groups, **keys), w, sequences,
-         lambda ids: second(w, ids, groups, keys.get("rope_ratio", 1)))
+def main(out):
+    for seed, (name, (mask, parts)) in enumerate({"chatglm-continuation": (GMASK, ((30, 0, 9), (4, 0, 3))),
+                                                "chatglm-blank": (MASK, ((12, 20, 9), (0, 5, 1))),
+                                                "chatglm-long-answer": (GMASK, ((1, 0, 40), (0, 0, 6)))}.items()):
+        torch.manual_seed(seed)
+        w = first_weights()
+        sequences = blanks(mask, parts)
+        save(out / name, first_config(), w, sequences, lambda ids: first(w, ids))
+    for seed, (name, (groups, keys)) in enumerate({"chatglm2-groups": (2, {}), "chatglm2-one-group": (1, {}),
+                                                 "chatglm2-long": (2, dict(rope_ratio=50))}.items()):
+        torch.manual_seed(seed)
+        w = second_weights(groups)
+        sequences = [torch.randint(0, VOCABULARY, (length,)) for length in (40, 7)]
+        save(out / name, dict(**second_config(), multi_query_group_num=groups, **keys), w, sequences,
+             lambda ids: second(w, ids, groups, keys.get("rope_ratio", 1)))
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
