@@ -11,12 +11,13 @@ build:
 run:
 	@scripts/run.sh "$(CACHE)/models"
 
-# Test data of llama.cpp and two small models are fetched once; without a network the tests that need them are skipped, and say so.
+# Test data of llama.cpp and some small models are fetched once; without a network the tests that need them are skipped, and say so.
 test:
 	scripts/test-run.sh
 	scripts/fetch-test-data.sh "$(CACHE)/tests" || echo "test data could not be fetched: the tests that need it are skipped" >&2
 	scripts/fetch-model.sh "$(CACHE)/models" >/dev/null || echo "the model could not be fetched: the tests that need it are skipped" >&2
 	scripts/fetch-encoder.sh "$(CACHE)/models" >/dev/null || echo "the encoder could not be fetched: the tests that need it are skipped" >&2
+	scripts/fetch-gemma.sh "$(CACHE)/models" >/dev/null || echo "Gemma 3 could not be fetched: the tests that need it are skipped" >&2
 	APUS_TEST_CACHE="$(CACHE)/tests" APUS_TEST_MODELS="$(CACHE)/models" swift test $(FLAGS)
 
 # Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes.

@@ -5,7 +5,9 @@ The model's weights are brought to every type by llama-quantize from one f32 fil
 repetition runs both engines once on each type; the figures are medians, and the ratio is of medians. The roofline (roofline.c) is
 measured between the repetitions. Prints a table in Markdown and, with --json, everything measured.
 
-Usage: llama-cpp.py --model MODEL.gguf --llama-cpp BIN [--types q4_1,...] [--batches 8,16] [--threads 2] [--repetitions 5] [--work DIR] [--json FILE]
+A model whose type is a mixture (Gemma 3 270M: --types q4_k_m --own-type q4_k_m) is measured as it is.
+
+Usage: llama-cpp.py --model MODEL.gguf --llama-cpp BIN [--types q4_1,...] [--own-type q4_1] [--batches 8,16] [--threads 2] [--repetitions 5] [--work DIR] [--json FILE]
 BIN is the folder of llama-bench, llama-batched-bench, llama-completion and llama-quantize, built with native flags. Needs cc.
 """
 import argparse
@@ -23,7 +25,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 APUS = HERE.parent / ".build/release/apus"
 # Type: least ratio of prefill and of decoding, as docs/performance.md explains.
-BARS = {"q4_1": (5, 2), "q8_0": (2.7, 1.4), "q4_0": (2.7, 1.3), "bf16": (1.7, 1.1), "f16": (1.6, 1.0), "f32": (1.6, 1.0)}
+BARS = {"q4_1": (5, 2), "q8_0": (2.7, 1.4), "q4_0": (2.7, 1.3), "bf16": (1.7, 1.1), "f16": (1.6, 1.0), "f32": (1.6, 1.0),
+        "q4_k_m": (1.4, 1.4)}
 BATCH_BARS = {"q4_1": 4, "q8_0": 3}
 
 
@@ -38,7 +41,7 @@ def make_types(arguments, work):
     """Files of each type, all from the same f32 weights; the model's own file serves for its type."""
     quantize = arguments.llama_cpp / "llama-quantize"
     whole = work / "f32.gguf"
-    if not whole.exists():
+    if set(arguments.types) != {arguments.own_type} and not whole.exists():
         output_of([quantize, "--allow-requantize", arguments.model, whole, "F32", arguments.threads])
     files = {}
     for name in arguments.types:
@@ -131,15 +134,16 @@ def report(arguments, samples, instruction_set):
     own = arguments.own_type
     if (own, "first token", "apus") in middle:
         ours, theirs = (middle[own, "first token", who] * 1000 for who in ("apus", "llama.cpp"))
-        print(f"\nFirst token of an 8-token prompt, a process from start to end: {ours:.0f} ms, llama.cpp {theirs:.0f} ms (bar: 100 ms). "
-              f"Peak memory on {own.upper()}: {middle[own, 'peak_rss', 'apus'] / 1e6:.0f} MB (bar: 149 MB).")
+        first, memory = (" (bar: 100 ms)", " (bar: 149 MB)") if own == "q4_1" else ("", "")
+        print(f"\nFirst token of an 8-token prompt, a process from start to end: {ours:.0f} ms, llama.cpp {theirs:.0f} ms{first}. "
+              f"Peak memory on {own.upper()}: {middle[own, 'peak_rss', 'apus'] / 1e6:.0f} MB{memory}.")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--llama-cpp", type=pathlib.Path, required=True)
-    parser.add_argument("--types", type=lambda text: text.split(","), default=list(BARS))
+    parser.add_argument("--types", type=lambda text: text.split(","), default=[name for name in BARS if name != "q4_k_m"])
     parser.add_argument("--own-type", default="q4_1", help="the type of MODEL")
     parser.add_argument("--batches", type=lambda text: [int(part) for part in text.split(",") if part], default=[8, 16])
     parser.add_argument("--threads", type=int, default=2)

@@ -7,9 +7,10 @@ import Testing
 
 @testable import ApusInference
 
-/// What the scripts fetched for the tests of a real model; nil where it is not.
+/// What the scripts fetched for the tests of real models; nil where it is not.
 enum RealModel {
     static let path = file("APUS_TEST_MODELS", "SmolLM2-135M-Instruct.Q4_1.gguf")
+    static let gemma = file("APUS_TEST_MODELS", "gemma-3-270m-q4_k_m.gguf")
     static let text = file("APUS_TEST_CACHE", "perplexity.txt")
 
     private static func file(_ folder: String, _ name: String) -> String? {

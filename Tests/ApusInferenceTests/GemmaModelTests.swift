@@ -1,0 +1,41 @@
+import ApusBase
+import ApusModels
+import ApusTensor
+import ApusTokenizers
+import Testing
+
+@testable import ApusInference
+
+/// Gemma 3 270M in Q4_K_M (Q4_K, Q5_0, Q6_K and Q8_0): scripts/fetch-gemma.sh puts it into APUS_TEST_MODELS. Figures of llama.cpp by
+/// Tests/Goldens/make_gemma.py.
+@Suite("Gemma 3", .serialized, .enabled(if: RealModel.gemma != nil, "APUS_TEST_MODELS has no Gemma 3; see scripts/fetch-gemma.sh"))
+struct GemmaModelTests {
+    private let source: ModelSource
+    private let tokenizer: Tokenizer
+    private let golden: JSON
+
+    init() throws {
+        source = try ModelSource(path: try #require(RealModel.gemma))
+        tokenizer = try source.tokenizer()
+        golden = try JSON(contentsOf: GoldenLogitsTests.folder + "gemma.json")
+    }
+
+    @Test func tokenizesAsLlamaCpp() throws {
+        for text in try #require(golden["texts"]?.array) {
+            let wanted = text["ids"]!.array!.map { Int32($0.int!) }
+            #expect(tokenizer.encode(text["text"]!.string!, addSpecial: true, parseSpecial: true) == wanted, "\(text["text"]!.serialized().prefix(60))")
+        }
+    }
+
+    @Test(.enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"))
+    func predictsTextAsWellAsLlamaCpp() throws {
+        let wanted = try #require(golden["perplexity"]?.double), context = try #require(golden["context"]?.int)
+        let bytes = try FileReader.contents(of: try #require(RealModel.text)), backend = try #require(CPUBackend(threads: 2))
+        let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
+        let model = try Decoder.load(source, on: backend)
+        let actual = try Perplexity.of(
+            Array(ids.prefix(context * golden["chunks"]!.int!)), context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: model,
+            backend: backend, cacheType: model.preferredCacheType)
+        #expect(abs(actual.value / wanted - 1) <= 0.005, "\(actual.value) against \(wanted)")
+    }
+}
