@@ -25,6 +25,7 @@ import Testing
         "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers", "gemma2-uncapped",
         "gptj-small", "gptj-whole-heads", "gptj-erf",
         "opt-small", "opt-post-norm", "opt-unbiased",
+        "starcoder2-small", "starcoder2-window", "starcoder2-unbiased",
         "phi3-small", "phi3-window", "phi3-partial",
     ].map { "families/" + $0 }
 

@@ -2,7 +2,7 @@
 usage: check_llama_cpp.py APUS LLAMA_CPP_PYTHON LIBRARIES [NAME …]
 LLAMA_CPP_PYTHON: the unpacked source package llama-cpp-python, for its ctypes declarations; LIBRARIES: the folder of libllama.so.
 llama.cpp takes GELU from a table of f16, with tanh alone: models with GELU come within 1e-3, the others within 2e-6. It sees past the
-windows of Mistral and Phi-3, so that mistral-window and phi3-window differ."""
+windows of Mistral, Phi-3 and StarCoder2, so that mistral-window, phi3-window and starcoder2-window differ."""
 import ctypes, json, os, pathlib, subprocess, sys, tempfile, types
 import numpy as np
 from safetensors.numpy import load_file

@@ -72,6 +72,10 @@ cases = {
         query_pre_attn_scalar=12, rope_parameters=dict(
             full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
             sliding_attention=dict(rope_type="default", rope_theta=10000.0))), (40, 7)),
+    "starcoder2-small": ("Starcoder2", dict(small, intermediate_size=72), (40, 7)),
+    "starcoder2-window": ("Starcoder2", dict(small, intermediate_size=72, num_key_value_heads=1, sliding_window=9, tie_word_embeddings=False,
+                                             **rope(rope_type="linear", factor=2.0)), (40, 7)),
+    "starcoder2-unbiased": ("Starcoder2", dict(small, intermediate_size=80, num_key_value_heads=4, use_bias=False, hidden_act="gelu"), (40, 7)),
 }
 models = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
 for seed, (name, (family, keys, lengths)) in enumerate(cases.items()):

@@ -21,6 +21,7 @@ cases = {
     "gemma3": ("Gemma3Text", dict(llama, sliding_window=9, query_pre_attn_scalar=16, layer_types=["sliding_attention", "full_attention"])),
     "glm": ("Glm", llama), "glm4": ("Glm4", llama), "gptj": ("GPTJ", dict(gpt, rotary_dim=8)),
     "opt": ("OPT", dict(small, ffn_dim=64, pad_token_id=1)), "phi3": ("Phi3", dict(small, intermediate_size=64, pad_token_id=0, eos_token_id=1)),
+    "starcoder2": ("Starcoder2", dict(small, intermediate_size=64)),
 }
 
 
