@@ -30,12 +30,17 @@ package protocol Checkpoint: Sendable {
 
 /// Bytes of a tensor of `shape` and `dtype`, or nil when rows do not fill whole blocks or a product overflows.
 func checkedByteCount(_ shape: [Int], _ dtype: DType) -> Int? {
+    guard let count = checkedProduct(shape), (shape.last ?? 1) % dtype.blockSize == 0 else { return nil }
+    return dtype.byteCount(elements: count)
+}
+
+/// Elements of a shape, or nil when a dimension is negative or the product overflows.
+func checkedProduct(_ shape: [Int]) -> Int? {
     var count = 1
     for dimension in shape {
         let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
         guard dimension >= 0, !overflow else { return nil }
         count = product
     }
-    guard (shape.last ?? 1) % dtype.blockSize == 0 else { return nil }
-    return dtype.byteCount(elements: count)
+    return count
 }

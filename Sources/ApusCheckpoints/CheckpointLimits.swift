@@ -13,4 +13,9 @@ enum CheckpointLimits {
     static let ggufHeaderByteCount = 64 << 20
     /// Bytes of a sharded checkpoint's index.
     static let indexByteCount = 64 << 20
+    /// Entries of a zip file.
+    static let zipEntries = 2 * tensors
+    /// Bytes and operations of a PyTorch file's pickle: a tensor takes about 200 and 35.
+    static let pickleByteCount = 16 << 20
+    static let pickleOperations = 1 << 20
 }

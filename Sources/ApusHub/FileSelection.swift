@@ -4,7 +4,8 @@ import Glibc
 /// Which files of a repository are fetched.
 enum FileSelection {
     /// With patterns, the names that one of them matches as a shell pattern whose `*` also crosses `/`. Otherwise the files in the top folder
-    /// that running a model takes: configuration, tokenizer, chat template and safetensors, or the GGUF file where there are no safetensors.
+    /// that running a model takes: configuration, tokenizer, chat template and safetensors; where there are none the GGUF file, and without
+    /// that PyTorch's files.
     static func choose(from names: [String], include: [String], repository: RepositoryID) throws(InputError) -> [String] {
         guard include.isEmpty else {
             let chosen = names.filter { name in include.contains { fnmatch($0, name, 0) == 0 } }
@@ -24,9 +25,11 @@ enum FileSelection {
                 throw InputError("\(repository)", "holds \(weights.count) .gguf files", remedy: "choose with --include: \(weights.joined(separator: ", "))")
             }
         }
+        if weights.isEmpty { weights = top.filter { $0.hasPrefix("pytorch_model") && $0.hasSuffix(".bin") } }
         guard !weights.isEmpty else {
             throw InputError(
-                "\(repository)", "holds neither .safetensors nor .gguf files in its top folder", remedy: "choose files with --include; " + listing(names))
+                "\(repository)", "holds neither .safetensors nor .gguf nor pytorch_model*.bin files in its top folder",
+                remedy: "choose files with --include; " + listing(names))
         }
         return top.filter(isDescription) + weights
     }

@@ -20,8 +20,9 @@ extension ConfigReader {
     /// Keys that change what is computed in ways that no family here has, or that a family here must ask for itself.
     private static let refused: Set<String> = [
         "alibi", "attention_multiplier", "attn_logit_softcapping", "embedding_multiplier", "ffn_dim_multiplier", "final_logit_softcapping",
-        "kv_lora_rank", "logit_scale", "logits_scaling", "moe_intermediate_size", "no_rope_layers", "num_experts", "num_local_experts",
-        "parallel_attn", "partial_rotary_factor", "qk_layernorm", "quantization_bit", "quantization_config", "residual_multiplier", "rope_ratio",
+        "kv_lora_rank", "logit_scale", "logits_scaling", "lora_args", "moe", "moe_intermediate_size", "no_rope_layers", "num_experts", "num_local_experts",
+        "parallel_attn", "partial_rotary_factor", "qk_layernorm", "quantization_args", "quantization_bit", "quantization_config", "residual_multiplier",
+        "rope_ratio",
         "rotary_dim", "rotary_pct", "use_parallel_residual",
     ]
 

@@ -1,7 +1,7 @@
 import ApusBase
 import ApusCheckpoints
 
-/// A folder in Hugging Face layout: `config.json` and safetensors.
+/// A folder in Hugging Face layout: `config.json` beside safetensors or, where there are none, PyTorch's files.
 enum HuggingFaceSource {
     static func open(_ folder: String) throws(InputError) -> ModelSource {
         let path = folder + "/config.json"
@@ -20,7 +20,14 @@ enum HuggingFaceSource {
         let description = try family.description(of: &config)
         let ignored = try config.unknownKeys()
         return try ModelSource(
-            path: folder, description: description, checkpoint: try SafetensorsCheckpoint(path: folder), layout: family.layout(of: description),
+            path: folder, description: description, checkpoint: try checkpoint(folder), layout: family.layout(of: description),
             notes: ignored.map { "\(path): the key \($0) is not known and was ignored" })
+    }
+
+    private static func checkpoint(_ folder: String) throws(InputError) -> any Checkpoint {
+        if SafetensorsCheckpoint.isFound(in: folder) { return try SafetensorsCheckpoint(path: folder) }
+        if PyTorchCheckpoint.isFound(in: folder) { return try PyTorchCheckpoint(path: folder) }
+        throw InputError(
+            folder, "holds neither model.safetensors nor pytorch_model.bin, nor an index of either", remedy: "give the folder of a model")
     }
 }

@@ -14,13 +14,19 @@ public struct ModelSource: Sendable {
     /// Tensors that nothing here is computed with and that conversion hands on.
     let carried: [TensorEntry]
     /// What was in the files and changes nothing, for a line on standard error each.
-    public let notes: [String]
+    public private(set) var notes: [String]
     /// The file's metadata when it is a GGUF file.
     package let gguf: GGUFMetadata?
 
-    /// A `.gguf` file, or a folder in Hugging Face layout.
+    /// A `.gguf` file, or a folder in Hugging Face layout or Meta's.
     public init(path: String) throws(InputError) {
-        if path.hasSuffix(".gguf") { self = try GGUFSource.open(path) } else { self = try HuggingFaceSource.open(path) }
+        if path.hasSuffix(".gguf") {
+            self = try GGUFSource.open(path)
+        } else if !fileExists(path + "/config.json"), MetaSource.isFound(in: path) {
+            self = try MetaSource.open(path)
+        } else {
+            self = try HuggingFaceSource.open(path)
+        }
     }
 
     /// - Throws: an `InputError` unless every parameter is there with its shape and a type that can be computed with, and nothing else.
@@ -31,7 +37,6 @@ public struct ModelSource: Sendable {
         self.path = path
         self.description = description
         self.checkpoint = checkpoint
-        self.notes = notes
         self.gguf = gguf
         var places = layout.places(of: description)
         let prefix = layout.optionalPrefix
@@ -40,7 +45,8 @@ public struct ModelSource: Sendable {
         }
         self.places = places
         carried = checkpoint.entries.filter { layout.carries($0.name) }
-        try checkTensors(layout)
+        self.notes = notes
+        self.notes += try checkTensors(layout)
     }
 
     /// The tensor that holds a canonical parameter.
@@ -52,7 +58,8 @@ public struct ModelSource: Sendable {
         return entry
     }
 
-    private func checkTensors(_ layout: CheckpointLayout) throws(InputError) {
+    /// Returns what is there beyond the parameters and holds no weights.
+    private func checkTensors(_ layout: CheckpointLayout) throws(InputError) -> [String] {
         var expected: Set<String> = []
         for parameter in description.parameters {
             let entry = try entry(parameter.name), shape = places[parameter.name]!.tensorShape(of: parameter.shape)
@@ -68,12 +75,18 @@ public struct ModelSource: Sendable {
             }
         }
         let head = layout.outer.first { $0.module == "head" }.map { $0.file + ".weight" }
+        var notes: [String] = []
         for entry in checkpoint.entries where !expected.contains(entry.name) {
             if layout.ignored.contains(where: entry.name.hasSuffix) || layout.carries(entry.name) { continue }
             if description.head?.tied == true, entry.name == head { continue }
+            if [.i64, .i32, .u8].contains(entry.dtype) {
+                notes.append("\(checkpoint.path(of: entry)): the tensor \(entry.name) of \(entry.dtype) holds no weights and was ignored")
+                continue
+            }
             throw InputError(
                 checkpoint.path, at: "tensor \(entry.name)", "the model's description has no place for it",
                 remedy: "the config may be of another model, or this variant is not supported")
         }
+        return notes
     }
 }

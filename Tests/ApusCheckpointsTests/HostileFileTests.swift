@@ -16,7 +16,10 @@ import Testing
     }
 
     @Test func refusesEveryTruncation() throws {
-        for (name, bytes) in [("a.safetensors", try SampleFiles.safetensors(in: folder)), ("a.gguf", try SampleFiles.gguf(in: folder))] {
+        let samples = [
+            ("a.safetensors", try SampleFiles.safetensors(in: folder)), ("a.gguf", try SampleFiles.gguf(in: folder)), ("a.bin", SampleFiles.pytorch),
+        ]
+        for (name, bytes) in samples {
             try readAll(try folder.write(name, bytes))
             // GGUF's padding after the last tensor may be missing.
             let needed = name == "a.gguf" ? bytes.count - (32 - 144 % 32) % 32 : bytes.count

@@ -11,11 +11,11 @@ import Testing
 
     private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
 
-    @Test(arguments: ["a.safetensors", "a.gguf"])
+    @Test(arguments: ["a.safetensors", "a.gguf", "a.bin"])
     func neverBreaks(name: String) throws {
-        let sample = try name.hasSuffix("gguf") ? SampleFiles.gguf(in: folder) : SampleFiles.safetensors(in: folder)
+        let sample = try name == "a.bin" ? SampleFiles.pytorch : name == "a.gguf" ? SampleFiles.gguf(in: folder) : SampleFiles.safetensors(in: folder)
         let seconds = Self.number("FUZZ_SECONDS")
-        let end = ContinuousClock.now + (seconds.map { .seconds($0 / 2) } ?? .seconds(1))
+        let end = ContinuousClock.now + (seconds.map { .seconds($0 / 3) } ?? .seconds(1))
         var seed = UInt64(max(Self.number("FUZZ_SEED") ?? 1, 0))
         var opened = 0, refused = 0
         let before = Self.peakResidentBytes()

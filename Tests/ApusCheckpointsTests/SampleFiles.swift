@@ -72,7 +72,12 @@ struct GGUFBytes {
 
 /// Opens a file or folder and reads all its tensors.
 func readAll(_ path: String) throws(InputError) {
-    let checkpoint: any Checkpoint = try path.hasSuffix(".gguf") ? GGUFFile(path: path) : SafetensorsCheckpoint(path: path)
+    let checkpoint: any Checkpoint =
+        switch path.split(separator: ".").last {
+        case "gguf": try GGUFFile(path: path)
+        case "bin": try PyTorchCheckpoint(path: path)
+        default: try SafetensorsCheckpoint(path: path)
+        }
     for entry in checkpoint.entries {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: entry.byteCount, alignment: 64)
         defer { buffer.deallocate() }

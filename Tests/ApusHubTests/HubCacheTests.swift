@@ -48,5 +48,10 @@ import Testing
             try FileSelection.choose(from: names, include: [], repository: id) == [
                 "config.json", "tokenizer.model", "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
             ])
+        let old = ["config.json", "merges.txt", "pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json", "training_args.bin"]
+        #expect(
+            try FileSelection.choose(from: old, include: [], repository: id) == [
+                "config.json", "merges.txt", "pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin",
+            ])
     }
 }

@@ -29,7 +29,10 @@ import Testing
         "phi3-small", "phi3-window", "phi3-partial",
     ].map { "families/" + $0 }
 
-    @Test(arguments: names + families, InstructionSet.allCases.filter(\.isSupported))
+    /// The same weights in PyTorch's files: one, sharded, and in Meta's layout (make_pytorch.py).
+    static let pytorch = ["single", "sharded", "meta"].map { "pytorch/" + $0 }
+
+    @Test(arguments: names + families + pytorch, InstructionSet.allCases.filter(\.isSupported))
     func agreesWithTheReference(name: String, set: InstructionSet) throws {
         let path = Self.folder + name
         let backend = try #require(CPUBackend(threads: 2, instructionSet: set))

@@ -9,7 +9,7 @@ struct PullVerb: ParsableCommand {
         commandName: "pull", abstract: "Fetch a model into the Hugging Face cache.",
         discussion: """
             By default the files that running the model takes: configuration, tokenizer and safetensors, or the .gguf file where there are no \
-            safetensors. Where a pull was stopped, the next one goes on. The cache is shared with huggingface_hub: HF_HOME and HF_HUB_CACHE say \
+            safetensors, or pytorch_model*.bin where there is neither. Where a pull was stopped, the next one goes on. The cache is shared with huggingface_hub: HF_HOME and HF_HUB_CACHE say \
             where it lies, HF_ENDPOINT where models are fetched from, HF_TOKEN who asks; HF_HUB_OFFLINE forbids it.
             """)
 
