@@ -43,6 +43,8 @@ public enum NormPlacement: Sendable, Equatable {
     case pre
     /// norm(x + f(x)) (OPT-350M, BERT)
     case post
+    /// norm(α · x + f(x)) (DeepNorm, Wang et al. 2022: α = (2L)^¼ in a decoder of L layers; GLM-130B: √(2L))
+    case deepNorm(scale: Float)
     /// x + norm₂(f(norm₁ x)) (Gemma 2, GLM-4-0414)
     case sandwich
     /// α · norm x + f(norm x) (ChatGLM-6B: α = √(2L))

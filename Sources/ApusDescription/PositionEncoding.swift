@@ -6,6 +6,8 @@ public enum PositionEncoding: Sendable, Equatable {
     case none
     /// A row of a table, `offset` after the position's, added to the embedding.
     case learned(offset: Int)
+    /// Sines and cosines of the position plus `offset`, added to the embedding (Vaswani et al. 2017; XGLM).
+    case sinusoidal(offset: Int)
     /// Queries and keys turn (Su et al. 2021).
     case rotary(RotaryDescription)
     /// Either half of each head turns by a channel of its own: the place in the text, and the place within what fills the blank

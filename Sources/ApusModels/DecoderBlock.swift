@@ -56,14 +56,17 @@ package final class DecoderBlock: Sendable {
         _ f: (Rows, Rows, Bool) -> Void
     ) {
         let backend = context.backend
+        func normSum(_ scale: Float) {
+            backend.scale(hidden, by: scale, adding: nil, into: normed)
+            f(hidden, normed, true)
+            norm(normed, into: hidden, backend)
+        }
         switch placement {
         case .pre:
             norm(hidden, into: normed, backend)
             f(normed, hidden, true)
-        case .post:
-            backend.scale(hidden, by: 1, adding: nil, into: normed)
-            f(hidden, normed, true)
-            norm(normed, into: hidden, backend)
+        case .post: normSum(1)
+        case .deepNorm(let scale): normSum(scale)
         case .sandwich:
             let branch = context.workspace.rows(.branch, count: hidden.count, width: hidden.width)
             norm(hidden, into: normed, backend)

@@ -13,6 +13,8 @@ package final class TokenEmbedding: Sendable {
     /// Types of text `[types, C]`, where they are told apart.
     package let tokenTypes: PackedMatrix?
     package let norm: Norm?
+    /// Computed positions.
+    private let sinusoids: SinusoidalTable?
     private let description: DecoderDescription
 
     init(
@@ -20,6 +22,7 @@ package final class TokenEmbedding: Sendable {
         norm: Norm?
     ) {
         self.description = description
+        if case .sinusoidal = description.position { sinusoids = SinusoidalTable(width: description.width) } else { sinusoids = nil }
         self.matrix = matrix
         self.projection = projection
         self.positions = positions
@@ -50,6 +53,10 @@ package final class TokenEmbedding: Sendable {
         switch description.position {
         case .none, .rotary, .rotary2D, .alibi: break
         case .learned(let offset): add(inputs.flatMap { $0.positions.map { Int32($0 + offset) } }, of: positions!)
+        case .sinusoidal(let offset):
+            let added = workspace.rows(.normed, count: hidden.count, width: hidden.width)
+            sinusoids!.fill(added, positions: inputs.lazy.flatMap { $0.positions.lazy.map { $0 + offset } })
+            backend.scale(hidden, by: 1, adding: added, into: hidden)
         }
         norm?(hidden, into: hidden, backend)
         return hidden

@@ -71,6 +71,7 @@ import Testing
         "gemma-untied": "its head, the biases of its attention", "gemma2-caps": "the scale of its scores",
         "gemma2-uncapped": "its head, the scale of its scores, the cap of its scores",
         "gptj-small": "GGUF files cannot hold gptj", "gptj-whole-heads": "GGUF files cannot hold gptj", "gptj-erf": "GGUF files cannot hold gptj",
+        "xglm-small": "GGUF files cannot hold xglm", "xglm-unscaled": "GGUF files cannot hold xglm", "xglm-beyond": "GGUF files cannot hold xglm",
         "opt-small": "GGUF files cannot hold opt", "opt-post-norm": "GGUF files cannot hold opt", "opt-unbiased": "GGUF files cannot hold opt",
     ]
 

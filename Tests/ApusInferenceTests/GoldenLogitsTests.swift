@@ -27,6 +27,7 @@ import Testing
         "opt-small", "opt-post-norm", "opt-unbiased",
         "starcoder2-small", "starcoder2-window", "starcoder2-unbiased",
         "phi3-small", "phi3-window", "phi3-partial",
+        "xglm-small", "xglm-unscaled", "xglm-beyond",
     ].map { "families/" + $0 }
 
     /// The same weights in PyTorch's files: one, sharded, and in Meta's layout (make_pytorch.py).
@@ -37,6 +38,11 @@ import Testing
         let path = Self.folder + name
         let backend = try #require(CPUBackend(threads: 2, instructionSet: set))
         let model = try Decoder.load(ModelSource(path: path), on: backend)
+        try Self.compare(model, with: path, on: backend)
+    }
+
+    /// Expects the logits of a folder's `ids.json` to be those of its `expected.safetensors`.
+    static func compare(_ model: Decoder, with path: String, on backend: CPUBackend) throws {
         let expected = try SafetensorsCheckpoint(path: path + "/expected.safetensors")
         let sequences = try #require(try JSON(contentsOf: path + "/ids.json").array)
         for (index, sequence) in sequences.enumerated() {
@@ -50,7 +56,7 @@ import Testing
             }
             let range = wanted.max()! - wanted.min()!
             let error = zip(wanted, actual).map { abs($0 - $1) }.max()!
-            #expect(actual.count == wanted.count && error <= 1e-4 * range, "\(name): \(error) of \(range)")
+            #expect(actual.count == wanted.count && error <= 1e-4 * range, "\(path): \(error) of \(range)")
         }
     }
 

@@ -11,6 +11,7 @@ small = dict(vocab_size=97, hidden_size=48, num_hidden_layers=2, num_attention_h
 llama = dict(**small, intermediate_size=72, num_key_value_heads=2, head_dim=12, pad_token_id=0, eos_token_id=1)
 bloom = dict(vocab_size=97, hidden_size=48, n_layer=2, n_head=4)
 falcon = dict(**{**small, "max_position_embeddings": 400}, bias=False)
+xglm = dict(vocab_size=97, d_model=48, num_layers=2, attention_heads=4, ffn_dim=72, max_position_embeddings=64)
 opt = dict(**small, ffn_dim=72, pad_token_id=1)
 
 
@@ -76,6 +77,9 @@ cases = {
     "starcoder2-window": ("Starcoder2", dict(small, intermediate_size=72, num_key_value_heads=1, sliding_window=9, tie_word_embeddings=False,
                                              **rope(rope_type="linear", factor=2.0)), (40, 7)),
     "starcoder2-unbiased": ("Starcoder2", dict(small, intermediate_size=80, num_key_value_heads=4, use_bias=False, hidden_act="gelu"), (40, 7)),
+    "xglm-small": ("XGLM", xglm, (40, 7)),
+    "xglm-unscaled": ("XGLM", dict(xglm, scale_embedding=False, tie_word_embeddings=False, activation_function="relu"), (40, 7)),
+    "xglm-beyond": ("XGLM", dict(xglm, attention_heads=3, num_layers=3), (90, 7)),
 }
 models = {"GPT2": "GPT2LMHeadModel", "Gemma3Text": "Gemma3ForCausalLM"}
 for seed, (name, (family, keys, lengths)) in enumerate(cases.items()):

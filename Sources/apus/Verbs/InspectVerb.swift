@@ -82,6 +82,7 @@ struct InspectVerb: ParsableCommand {
         return switch position {
         case .none: ["kind": .string("none")]
         case .learned(let offset): ["kind": .string("learned"), "offset": .integer(offset)]
+        case .sinusoidal(let offset): ["kind": .string("sinusoidal"), "offset": .integer(offset)]
         case .rotary(let rotary): object("rotary", rotary)
         case .rotary2D(let rotary): object("rotary2D", rotary)
         case .alibi(let style): ["kind": .string("alibi"), "style": .string(style.rawValue)]
@@ -93,6 +94,8 @@ struct InspectVerb: ParsableCommand {
         case .parallel(let norms): ["kind": .string("parallel"), "norms": .integer(norms.rawValue)]
         case .sequential(.pre): ["kind": .string("sequential"), "norm": .string("pre")]
         case .sequential(.post): ["kind": .string("sequential"), "norm": .string("post")]
+        case .sequential(.deepNorm(let scale)):
+            ["kind": .string("sequential"), "norm": .string("DeepNorm"), "residual_scale": .number(Double("\(scale)")!)]
         case .sequential(.sandwich): ["kind": .string("sequential"), "norm": .string("sandwich")]
         case .sequential(.normedResidual(let scale)):
             ["kind": .string("sequential"), "norm": .string("normed residual"), "residual_scale": .number(Double("\(scale)")!)]
