@@ -2,7 +2,7 @@
 FLAGS = -c release -Xcc -O3 -Xswiftc -enable-testing
 CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/apus
 
-.PHONY: build run test soak fuzz bench docs lint format clean
+.PHONY: build run test soak fuzz bench docs architectures lint format clean
 
 build:
 	swift build $(FLAGS) --product apus
@@ -37,6 +37,11 @@ bench: build
 # Pages of every public symbol of the library, in .build/docs.
 docs: build
 	scripts/docs.sh
+
+# The page of published architectures, which a test holds against the command.
+architectures: build
+	{ sed '/^|/,$$d' docs/architectures.md; .build/release/apus inspect --compare all; } > .build/architectures.md
+	mv .build/architectures.md docs/architectures.md
 
 SWIFT_SOURCES = Sources Tests Examples Package.swift
 lint:

@@ -63,7 +63,8 @@ let package = Package(
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusModels"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(
-            name: "ApusInferenceTests", dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusBase"]),
+            name: "ApusInferenceTests",
+            dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusDescription", "ApusBase"]),
         .testTarget(name: "ApusCommandTests", dependencies: ["apus", "stream-text", "ApusCheckpoints", "ApusBase"]),
     ]
 )

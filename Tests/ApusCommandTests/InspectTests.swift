@@ -86,3 +86,27 @@ import Testing
         #expect(pair.inspect.errors.hasPrefix("apus: \(pair.folder)"))
     }
 }
+
+/// `apus inspect --compare`.
+@Suite struct CompareTests {
+    /// docs/architectures.md is what the command prints, under a heading. To bring it up to date: `make architectures`.
+    @Test func thePageIsWhatTheCommandPrints() throws {
+        let page = String(decoding: try FileReader.contents(of: parentFolder(parentFolder(goldens)) + "/docs/architectures.md"), as: UTF8.self)
+        let result = try apus("inspect", "--compare", "all")
+        #expect(result.code == 0 && page.hasSuffix("\n\n" + result.output), "run make architectures")
+    }
+
+    @Test func printsOneObject() throws {
+        let object = try apus("inspect", "--compare", "llama-2-7b,chatglm,llama-2", "--output", "json").json()
+        let models = try #require(object["models"]?.array)
+        #expect(models.map { $0["name"]?.string } == ["llama-2-7b", "chatglm-6b", "llama-2-13b", "llama-2-70b"])
+        #expect(models[0]["parameters"] == .integer(6_738_415_616) && models[0]["kv_bytes_per_token"] == .integer(524_288))
+        #expect(models[1]["norm_placement"]?.string?.hasPrefix("normed residual") == true)
+    }
+
+    @Test func refusesOtherNames() throws {
+        for arguments in [["--compare", "llama-9"], ["--compare", "bloom", "--model", goldens], []] {
+            #expect(try apus(["inspect"] + arguments).code == 2)
+        }
+    }
+}

@@ -9,10 +9,22 @@ struct InspectVerb: ParsableCommand {
         commandName: "inspect", abstract: "Tell what a model is, and whether its files are sound.",
         discussion: "Checks names, shapes, types and byte ranges of all tensors as loading does, without reading the weights.")
 
-    @Option(name: .shortAndLong, help: "A .gguf file, a folder in Hugging Face layout, or org/name from the cache.") var model: String
+    @Option(name: .shortAndLong, help: "A .gguf file, a folder in Hugging Face layout, or org/name from the cache.") var model: String?
+    @Option(
+        name: .long,
+        help: """
+            Instead of a model, published ones side by side: names of built-in presets or their families, with commas between, such as \
+            llama-2-7b,chatglm,falcon,bloom; or all. FLOPs are those of a token at the end of the context, KV bytes those of 16-bit caches.
+            """) var compare: String?
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+        guard (model == nil) != (compare == nil) else { throw ValidationError("give either --model or --compare") }
+    }
+
     func run() throws {
+        if let compare { return try printTable(compare.split(separator: ",").map(String.init)) }
+        guard let model else { return }
         let source = try ModelSource(path: try Environment.modelPath(model))
         for note in source.notes { printError(note) }
         var object = axes(of: source.description)
@@ -29,6 +41,22 @@ struct InspectVerb: ParsableCommand {
         object["chat_template"] = .bool(try source.chatTemplate() != nil)
         output.json(object)
         if output.output == .text { writeOut(table(object)) }
+    }
+
+    private func printTable(_ names: [String]) throws {
+        var presets: [Preset] = []
+        for name in names {
+            let named = Preset.named(name)
+            guard !named.isEmpty else {
+                let families = Preset.all.map(\.family).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+                throw ValidationError(
+                    "--compare: \(name) is no preset; there are all, \(families.joined(separator: ", ")), and their sizes, such as llama-2-7b")
+            }
+            presets += named.filter { preset in !presets.contains { $0.name == preset.name } }
+        }
+        let table = ArchitectureTable(presets: presets)
+        output.json(table.json)
+        if output.output == .text { writeOut(table.text) }
     }
 
     // MARK: The description as JSON
