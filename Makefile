@@ -20,9 +20,11 @@ test:
 	scripts/fetch-gemma.sh "$(CACHE)/models" >/dev/null || echo "Gemma 3 could not be fetched: the tests that need it are skipped" >&2
 	APUS_TEST_CACHE="$(CACHE)/tests" APUS_TEST_MODELS="$(CACHE)/models" swift test $(FLAGS)
 
-# Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes.
+# Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes. Then layers of
+# real sizes, for which 8 GB of memory and of /tmp are needed.
 soak:
 	scripts/soak.sh
+	APUS_TEST_LARGE=1 swift test $(FLAGS) --filter ApusInferenceTests.LayerShapeTests
 
 # Longer runs of the readers of model files on seeded changes of valid files.
 FUZZ_SECONDS ?= 60
