@@ -4,14 +4,15 @@ extension DecoderDescription {
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
     /// Multiplications and additions of one token at the end of `context` positions: two per weight of a product, and attention. An
-    /// encoder's token is one of a text of so many.
+    /// encoder's token is one of a text of so many, and a decoder's attends to such a text too, which is there already.
     public func flopsPerToken(context: Int) -> Int {
         let e = embedding.width ?? width
         let blocks = layers.map { layer in
             let a = layer.attention, f = layer.feedForward
             let projections = width * (a.heads + 2 * a.kvHeads) * a.headSize + a.heads * a.headSize * width
             let products = projections + (f.kind == .gated ? 3 : 2) * width * f.width
-            return 2 * products + 4 * a.heads * a.headSize * min(context, a.window ?? context)
+            let cross = layer.crossAttention.map { 4 * $0.heads * $0.headSize * (width + context) } ?? 0
+            return 2 * products + 4 * a.heads * a.headSize * min(context, a.window ?? context) + cross
         }
         let outer = (head == nil ? 0 : 2 * e * vocabularySize) + (e == width ? 0 : (head == nil ? 2 : 4) * e * width)
         return blocks.reduce(0, +) + outer

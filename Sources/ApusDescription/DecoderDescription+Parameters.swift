@@ -18,12 +18,18 @@ extension DecoderDescription {
         if embedding.norm { list.norm("embeddingNorm", norm, width) }
         if case .learned(let offset) = position { list.linear("positions", contextLength + offset, width) }
         if finalNorm { list.norm("norm", norm, width) }
+        list.relativeBias("relativeBias", position, layers)
         if let head {
             if e != width { list.linear("headProjection", e, width) }
             if !head.tied { list.linear("head", vocabularySize, e) }
             if head.bias { list.vector("head.bias", vocabularySize) }
         }
         for (index, layer) in layers.enumerated() { list.add(layer, "layers.\(index).", width, norm) }
+        if let encoder {
+            if finalNorm { list.norm("encoder.norm", norm, width) }
+            list.relativeBias("encoder.relativeBias", encoder.position, encoder.layers)
+            for (index, layer) in encoder.layers.enumerated() { list.add(layer, "encoder.layers.\(index).", width, norm) }
+        }
         return list.parameters
     }
 
@@ -42,16 +48,29 @@ extension DecoderDescription {
             if bias { vector(module + ".bias", outputs) }
         }
 
-        mutating func add(_ layer: LayerDescription, _ prefix: String, _ c: Int, _ kind: NormKind) {
-            let a = layer.attention, f = layer.feedForward
-            norm(prefix + "attentionNorm", kind, c)
-            linear(prefix + "attention.query", a.heads * a.headSize, c, bias: a.inputBias)
-            linear(prefix + "attention.key", a.kvHeads * a.headSize, c, bias: a.inputBias)
-            linear(prefix + "attention.value", a.kvHeads * a.headSize, c, bias: a.inputBias)
-            linear(prefix + "attention.output", c, a.heads * a.headSize, bias: a.outputBias)
+        /// Numbers of the heads, a row a bucket.
+        mutating func relativeBias(_ name: String, _ position: PositionEncoding, _ layers: [LayerDescription]) {
+            if case .relative(let relative) = position { linear(name, relative.buckets, layers[0].attention.heads) }
+        }
+
+        mutating func attention(_ a: AttentionDescription, _ prefix: String, _ c: Int) {
+            linear(prefix + "query", a.heads * a.headSize, c, bias: a.inputBias)
+            linear(prefix + "key", a.kvHeads * a.headSize, c, bias: a.inputBias)
+            linear(prefix + "value", a.kvHeads * a.headSize, c, bias: a.inputBias)
+            linear(prefix + "output", c, a.heads * a.headSize, bias: a.outputBias)
             if let kind = a.queryKeyNorm {
-                norm(prefix + "attention.queryNorm", kind, a.headSize)
-                norm(prefix + "attention.keyNorm", kind, a.headSize)
+                norm(prefix + "queryNorm", kind, a.headSize)
+                norm(prefix + "keyNorm", kind, a.headSize)
+            }
+        }
+
+        mutating func add(_ layer: LayerDescription, _ prefix: String, _ c: Int, _ kind: NormKind) {
+            let f = layer.feedForward
+            norm(prefix + "attentionNorm", kind, c)
+            attention(layer.attention, prefix + "attention.", c)
+            if let cross = layer.crossAttention {
+                norm(prefix + "crossNorm", kind, c)
+                attention(cross, prefix + "crossAttention.", c)
             }
             if layer.topology == .sequential(.sandwich) { norm(prefix + "attentionPostNorm", kind, c) }
             if layer.topology != .parallel(norms: .one) { norm(prefix + "feedForwardNorm", kind, c) }

@@ -21,6 +21,8 @@ public struct DecoderDescription: Sendable, Equatable {
     public var layers: [LayerDescription]
     /// From the last residual to logits; nil: an encoder, whose last residual is what is wanted.
     public var head: HeadDescription?
+    /// What the decoder attends to besides its own tokens; nil: nothing.
+    public var encoder: EncoderDescription?
     /// The tokens around a blank of the models that see their context in both directions; nil: the model knows no blanks.
     public var infilling: InfillingTokens?
 
@@ -28,7 +30,7 @@ public struct DecoderDescription: Sendable, Equatable {
     public init(
         architecture: String, vocabularySize: Int, width: Int, contextLength: Int, norm: NormKind, finalNorm: Bool = true,
         position: PositionEncoding, embedding: EmbeddingDescription = EmbeddingDescription(), layers: [LayerDescription],
-        head: HeadDescription?, infilling: InfillingTokens? = nil
+        head: HeadDescription?, encoder: EncoderDescription? = nil, infilling: InfillingTokens? = nil
     ) {
         self.architecture = architecture
         self.vocabularySize = vocabularySize
@@ -40,6 +42,7 @@ public struct DecoderDescription: Sendable, Equatable {
         self.embedding = embedding
         self.layers = layers
         self.head = head
+        self.encoder = encoder
         self.infilling = infilling
     }
 
@@ -81,12 +84,15 @@ public struct HeadDescription: Sendable, Equatable {
     public var bias: Bool
     /// c: logits become c · tanh(logit / c) (Gemma 2).
     public var softCap: Float?
+    /// Factor of the residuals that the output projection is given (T5 with a tied head: 1/√C).
+    public var scale: Float
 
     /// The bare product, unless said otherwise.
-    public init(tied: Bool, bias: Bool = false, softCap: Float? = nil) {
+    public init(tied: Bool, bias: Bool = false, softCap: Float? = nil, scale: Float = 1) {
         self.tied = tied
         self.bias = bias
         self.softCap = softCap
+        self.scale = scale
     }
 }
 

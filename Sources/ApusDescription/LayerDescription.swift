@@ -2,26 +2,29 @@
 public struct LayerDescription: Sendable, Equatable {
     /// The block's first sublayer.
     public var attention: AttentionDescription
-    /// The block's second sublayer.
+    /// A sublayer between the two, of a decoder that has an encoder: queries of its own tokens, keys and values of the encoder's.
+    public var crossAttention: AttentionDescription?
+    /// The block's last sublayer.
     public var feedForward: FeedForwardDescription
     /// How they are joined.
     public var topology: BlockTopology
     /// How the layer learns where tokens stand; nil: as the model does.
     public var position: PositionEncoding?
 
-    /// A pre-norm block from its two sublayers, unless said otherwise.
+    /// A pre-norm block from its sublayers, unless said otherwise.
     public init(
-        attention: AttentionDescription, feedForward: FeedForwardDescription, topology: BlockTopology = .sequential(.pre),
-        position: PositionEncoding? = nil
+        attention: AttentionDescription, crossAttention: AttentionDescription? = nil, feedForward: FeedForwardDescription,
+        topology: BlockTopology = .sequential(.pre), position: PositionEncoding? = nil
     ) {
         self.attention = attention
+        self.crossAttention = crossAttention
         self.feedForward = feedForward
         self.topology = topology
         self.position = position
     }
 }
 
-/// How a block's two sublayers f, attention and the feed-forward network, are joined.
+/// How a block's sublayers f, attention and the feed-forward network, are joined.
 public enum BlockTopology: Sendable, Equatable {
     /// One after the other.
     case sequential(NormPlacement)
@@ -71,7 +74,7 @@ public enum AttentionMask: Sendable, Equatable {
     }
 }
 
-/// Self-attention: projections C → H·D, C → K·D (twice) and H·D → C.
+/// Attention: projections C → H·D, C → K·D (twice) and H·D → C.
 public struct AttentionDescription: Sendable, Equatable {
     /// H
     public var heads: Int

@@ -15,6 +15,8 @@ public enum PositionEncoding: Sendable, Equatable {
     case rotary2D(RotaryDescription)
     /// Scores fall with the distance, faster or slower by the head (Press et al. 2022).
     case alibi(ALiBiStyle)
+    /// A number of each head for the distance is added to scores; all layers share the numbers of the first (T5).
+    case relative(RelativePosition)
 }
 
 /// How the products of slope and distance enter the scores.

@@ -30,15 +30,19 @@ public struct BeamSearch: Sendable {
     ///   - positions: room of each beam, the prompt included.
     ///   - cacheType: of keys and values: f32, f16 or bf16.
     ///   - maxTokens: at least 1.
+    ///   - memory: the encoded text that a decoder with an encoder attends to.
     /// - Throws: an `InputError` for an empty prompt, one that does not fit, or fewer ways to go on than beams.
     public init(
-        _ model: Decoder, tokenizer: Tokenizer, prompt: [Int32], beams: Int, positions: Int, cacheType: DType, maxTokens: Int
+        _ model: Decoder, tokenizer: Tokenizer, prompt: [Int32], beams: Int, positions: Int, cacheType: DType, maxTokens: Int,
+        memory: EncoderMemory? = nil
     ) throws(InputError) {
         guard !prompt.isEmpty else { throw InputError("the prompt", "is empty", remedy: "give a text of at least one token") }
         precondition(beams > 0 && maxTokens > 0)
         let workspace = Workspace(model.backend), ends = tokenizer.endOfGenerationIDs
         var streams: [TokenStream] = []
-        for _ in 0..<beams { streams.append(try TokenStream(model, positions: positions, cacheType: cacheType, workspace: workspace)) }
+        for _ in 0..<beams {
+            streams.append(try TokenStream(model, positions: positions, cacheType: cacheType, memory: memory, workspace: workspace))
+        }
         let limit = min(maxTokens, positions - prompt.count + 1)
         var clock = ContinuousClock.now
         var logits = [UnsafeBufferPointer(try streams[0].append(prompt))]

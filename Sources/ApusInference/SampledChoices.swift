@@ -24,16 +24,17 @@ public struct SampledChoices: Sendable {
     ///   - sampling: how tokens are chosen.
     ///   - maxTokens: of each answer.
     ///   - stops: strings that end an answer and are left out of it.
+    ///   - memory: the encoded text that a decoder with an encoder attends to.
     /// - Throws: an `InputError` for an empty prompt, one that does not fit, or a parameter out of range.
     public init(
         _ model: Decoder, tokenizer: Tokenizer, prompt: [Int32], count: Int, positions: Int, cacheType: DType, sampling: SamplingParameters,
-        maxTokens: Int, stops: [String] = []
+        maxTokens: Int, stops: [String] = [], memory: EncoderMemory? = nil
     ) throws(InputError) {
         guard !prompt.isEmpty else { throw InputError("the prompt", "is empty", remedy: "give a text of at least one token") }
         let workspace = Workspace(model.backend)
         var streams: [TokenStream] = [], continuations: [Continuation] = [], texts = [String](repeating: "", count: count)
         for index in 0..<count {
-            streams.append(try TokenStream(model, positions: positions, cacheType: cacheType, workspace: workspace))
+            streams.append(try TokenStream(model, positions: positions, cacheType: cacheType, memory: memory, workspace: workspace))
             let sampler = try Sampler(
                 sampling, vocabularySize: model.description.vocabularySize, prompt: prompt, sequence: UInt32(index))
             continuations.append(try Continuation(tokenizer: tokenizer, sampler: sampler, stops: stops))

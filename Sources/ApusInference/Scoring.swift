@@ -11,14 +11,16 @@ public struct Score: Sendable {
     /// Tokens (but the first) that the model itself would have chosen.
     public var greedyMatches = 0
 
-    /// Runs `ids` from an empty cache. `logits` receives `[tokens, V]`, chunk by chunk, from the given first token on.
+    /// Runs `ids` from an empty cache. `logits` receives `[tokens, V]`, chunk by chunk, from the given first token on. `memory` is the encoded
+    /// text that a decoder with an encoder attends to.
     public static func of(
-        _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, logits: (Int, Rows) throws -> Void = { _, _ in }
+        _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, memory: EncoderMemory? = nil,
+        logits: (Int, Rows) throws -> Void = { _, _ in }
     ) throws -> Score {
         guard !ids.isEmpty else { throw InputError("the token ids", "none are given") }
         var score = Score()
         var failure: (any Error)?
-        let stream = try TokenStream(model, positions: ids.count, cacheType: cacheType)
+        let stream = try TokenStream(model, positions: ids.count, cacheType: cacheType, memory: memory)
         try stream.appendAll(ids) { first, rows in
             for row in 0..<rows.count where first + row + 1 < ids.count {
                 let target = Int(ids[first + row + 1])

@@ -10,6 +10,8 @@ public final class TokenStream {
     /// Tokens whose keys and values are in the cache.
     public private(set) var ids: [Int32] = []
     let cache: KeyValueCache
+    /// The text that the decoder attends to, if it has an encoder.
+    private let memory: EncoderMemory?
     /// What stands before the start of the answer, of models that know blanks.
     private var infilling = InfillingContext.none
     /// Positions before it belong to a long prompt, if later ones are new.
@@ -28,14 +30,24 @@ public final class TokenStream {
     ///   - model: the decoder that the tokens will run through.
     ///   - positions: tokens it has room for.
     ///   - cacheType: of keys and values: f32, f16 or bf16.
-    /// - Throws: an `InputError` for another type, and when the system has no memory for the cache.
-    public convenience init(_ model: Decoder, positions: Int, cacheType: DType) throws(InputError) {
-        try self.init(model, positions: positions, cacheType: cacheType, workspace: Workspace(model.backend))
+    ///   - memory: the encoded text that a decoder with an encoder attends to; nil for one without.
+    /// - Throws: an `InputError` for another type, when there is an encoder and no text, and when the system has no memory for the cache.
+    public convenience init(_ model: Decoder, positions: Int, cacheType: DType, memory: EncoderMemory? = nil) throws(InputError) {
+        try self.init(model, positions: positions, cacheType: cacheType, memory: memory, workspace: Workspace(model.backend))
     }
 
     /// As above, with a workspace that streams which run together share.
-    package init(_ model: Decoder, positions: Int, cacheType: DType, workspace: Workspace) throws(InputError) {
+    package init(
+        _ model: Decoder, positions: Int, cacheType: DType, memory: EncoderMemory? = nil, workspace: Workspace
+    ) throws(InputError) {
+        guard (memory == nil) == (model.encoder == nil) else {
+            throw InputError(
+                "the model", "\(model.description.architecture) answers a text that its encoder reads, and there is none here",
+                remedy: "use `apus generate`, or `apus score` with --decoder-ids")
+        }
+        precondition(memory.map { $0.dtype == cacheType } ?? true)
         self.model = model
+        self.memory = memory
         cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
         self.workspace = workspace
     }
@@ -117,7 +129,7 @@ public final class TokenStream {
             let end = start + chunk(of: new[start...])
             let wanted = logits(start, end)
             let input = SequenceInput(
-                ids: Array(new[start..<end]), position: ids.count, cache: cache, sequenceLength: total, infilling: infilling,
+                ids: Array(new[start..<end]), position: ids.count, cache: cache, memory: memory, sequenceLength: total, infilling: infilling,
                 logits: wanted.lowerBound - start..<wanted.upperBound - start)
             let rows = model.forward([input], precision: precision, workspace: workspace)
             ids.append(contentsOf: new[start..<end])
@@ -134,7 +146,7 @@ public final class TokenStream {
             throw InputError("the sequence", "the context of \(stream.capacity) tokens is full", remedy: "give a larger --context")
         }
         let inputs = zip(streams, next).map { stream, id in
-            SequenceInput(ids: [id], position: stream.ids.count, cache: stream.cache, infilling: stream.infilling, logits: 0..<1)
+            SequenceInput(ids: [id], position: stream.ids.count, cache: stream.cache, memory: stream.memory, infilling: stream.infilling, logits: 0..<1)
         }
         let rows = streams[0].model.forward(inputs, precision: .fine, workspace: workspace)
         for (stream, id) in zip(streams, next) { stream.ids.append(id) }

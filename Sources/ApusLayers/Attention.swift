@@ -20,17 +20,17 @@ package final class Attention: Sendable {
     package struct Scores: Sendable {
         package var scale: Float
         package var softCap: Float?
-        package var slopes: ScoreSlopes?
+        package var bias: ScoreBias?
         package var window: Int?
         /// Whether the positions of a segment's prefix see each other in both directions.
         package var seesPrefix: Bool
 
         package init(
-            scale: Float, softCap: Float? = nil, slopes: ScoreSlopes? = nil, window: Int? = nil, seesPrefix: Bool = false
+            scale: Float, softCap: Float? = nil, bias: ScoreBias? = nil, window: Int? = nil, seesPrefix: Bool = false
         ) {
             self.scale = scale
             self.softCap = softCap
-            self.slopes = slopes
+            self.bias = bias
             self.window = window
             self.seesPrefix = seesPrefix
         }
@@ -89,7 +89,7 @@ package final class Attention: Sendable {
         let attended = context.workspace.rows(.attended, count: x.count, width: queryWidth)
         backend.attend(
             shape(cacheType: cacheType), queries: queries, keys: keys, values: values, segments: context.segments,
-            caches: context.caches(layer: layer), slopes: scores.slopes, into: attended)
+            caches: context.caches(layer: layer), bias: scores.bias, into: attended)
         backend.linear(attended, [output.product(into: out, adds: adds)], context.precision)
     }
 }

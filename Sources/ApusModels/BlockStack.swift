@@ -23,8 +23,8 @@ package final class BlockStack: Sendable {
     func callAsFunction(_ hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) {
         let segments = inputs.segments
         let context = ForwardContext(
-            backend: backend, segments: segments, stores: inputs.map(\.cache), angles: angles(inputs, segments, hidden.count, workspace),
-            precision: precision, workspace: workspace)
+            backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
+            angles: angles(inputs, segments, hidden.count, workspace), precision: precision, workspace: workspace)
         let cacheType = inputs[0].cache.dtype
         for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
     }

@@ -48,13 +48,18 @@ struct CheckpointLayout: Sendable {
     var ignored: [String] = []
     /// Tensors that nothing here is computed with and that conversion hands on as they are, by how their names start.
     var carried: [String] = []
+    /// Tensors that files may hold besides, and whose numbers must be those of the embedding.
+    var copies: [String] = []
 
-    init(outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = []) {
+    init(
+        outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = [], copies: [String] = []
+    ) {
         self.outer = outer
         self.inner = inner
         self.optionalPrefix = optionalPrefix
         self.ignored = ignored
         self.carried = carried
+        self.copies = copies
     }
 
     /// Whether conversion hands a tensor on as it is.
@@ -71,12 +76,13 @@ struct CheckpointLayout: Sendable {
         var places: [String: ParameterPlace] = [:]
         for parameter in parameters {
             let dot = parameter.name.lastIndex(of: ".")!, suffix = String(parameter.name[dot...])
-            let parts = parameter.name[..<dot].split(separator: ".", maxSplits: 2)
-            let layer = parts[0] == "layers" ? Int(parts[1])! : nil
-            let module = layer == nil ? String(parameter.name[..<dot]) : String(parts[2])
+            // Modules of an encoder's layers have rows of their own.
+            let side = parameter.name.hasPrefix("encoder.") ? "encoder." : "", name = parameter.name[..<dot].dropFirst(side.count)
+            let parts = name.split(separator: ".", maxSplits: 2), layer = parts[0] == "layers" ? Int(parts[1])! : nil
+            let module = side + (layer == nil ? name : parts[2])
             guard let row = rows[module] else { preconditionFailure("the layout of \(description.architecture) has no row for \(module)") }
-            let attention = layer.map { description.layers[$0].attention }
-            let prefix = layer.map { "layers.\($0)." } ?? ""
+            let attention = layer.map { (side.isEmpty ? description.layers : description.encoder!.layers)[$0].attention }
+            let prefix = layer.map { "\(side)layers.\($0)." } ?? ""
             places[parameter.name] = ParameterPlace(
                 tensor: row.file.replacing("#", with: layer.map(String.init) ?? "") + suffix,
                 rows: rowMap(row, count: parameter.shape[0], attention) { shapes[prefix + $0 + suffix]?[0] ?? 0 },

@@ -5,12 +5,15 @@ struct ConfigReader {
     let path: String
     private let object: JSONObject
     private let prefix: String
+    private let tensors: Set<String>
     private(set) var used: Set<String> = []
 
-    init(path: String, _ object: JSONObject, prefix: String = "") {
+    /// - Parameter tensors: the names of the tensors beside the configuration.
+    init(path: String, _ object: JSONObject, prefix: String = "", tensors: Set<String> = []) {
         self.path = path
         self.object = object
         self.prefix = prefix
+        self.tensors = tensors
     }
 
     /// The value, nil when it is absent or null.
@@ -57,6 +60,7 @@ struct ConfigReader {
         return value
     }
 
+    func hasTensor(_ name: String) -> Bool { tensors.contains(name) }
     func has(_ key: String) -> Bool { object[key] != nil }
     func isNull(_ key: String) -> Bool { object[key]?.isNull ?? true }
 

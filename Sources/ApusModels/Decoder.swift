@@ -7,24 +7,27 @@ public final class Decoder: Sendable {
     /// Its shapes and kinds; `vocabularySize` is the number of logits.
     public let description: DecoderDescription
     package let backend: any Backend
+    /// What makes the texts that the blocks attend to, if they do.
+    package let encoder: Encoder?
     package let embedding: TokenEmbedding
     package let stack: BlockStack
     /// Back to the embedding's width, where that is not the model's.
     package let headProjection: Linear?
     package let head: Linear
-    private let softCap: Float?
+    private let headDescription: HeadDescription
 
     init(
-        description: DecoderDescription, backend: any Backend, embedding: TokenEmbedding, stack: BlockStack, headProjection: Linear?,
-        head: Linear, softCap: Float?
+        description: DecoderDescription, backend: any Backend, encoder: Encoder?, embedding: TokenEmbedding, stack: BlockStack,
+        headProjection: Linear?, head: Linear, headDescription: HeadDescription
     ) {
         self.description = description
         self.backend = backend
+        self.encoder = encoder
         self.embedding = embedding
         self.stack = stack
         self.headProjection = headProjection
         self.head = head
-        self.softCap = softCap
+        self.headDescription = headDescription
     }
 
     package var blocks: [DecoderBlock] { stack.blocks }
@@ -50,6 +53,7 @@ public final class Decoder: Sendable {
             stack.finish(hidden.rows(from..<from + input.logits.count), into: last.rows(row..<row + input.logits.count))
             row += input.logits.count
         }
+        if headDescription.scale != 1 { backend.scale(last, by: headDescription.scale, adding: nil, into: last) }
         if let headProjection {
             let narrow = workspace.rows(.branch, count: wanted, width: headProjection.outputs)
             backend.linear(last, [headProjection.product(into: narrow)], precision)
@@ -57,7 +61,7 @@ public final class Decoder: Sendable {
         }
         let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
         backend.linear(last, [head.product(into: out)], precision)
-        if let softCap { backend.softCap(out, cap: softCap, into: out) }
+        if let cap = headDescription.softCap { backend.softCap(out, cap: cap, into: out) }
         return out
     }
 }

@@ -8,21 +8,29 @@ struct DecoderAssembly {
     let loader: ModelLoader
     let description: DecoderDescription
     let matrices: [String: PackedMatrix]
+    /// What the names of the stack's parameters start with.
+    var prefix = ""
 
     /// A model with a head.
     func decoder() throws(InputError) -> Decoder {
         let head = description.head!
         return Decoder(
-            description: description, backend: loader.backend, embedding: try embedding(), stack: try stack(),
+            description: description, backend: loader.backend, encoder: try ownEncoder(), embedding: try embedding(), stack: try stack(),
             headProjection: optionalLinear("headProjection"),
             head: Linear(
                 matrices[head.tied ? "embedding.weight" : "head.weight"]!, bias: head.bias ? try loader.vector("head.bias") : nil),
-            softCap: head.softCap)
+            headDescription: head)
     }
 
     /// A model without one.
     func encoder() throws(InputError) -> Encoder {
         Encoder(description: description, backend: loader.backend, embedding: try embedding(), stack: try stack())
+    }
+
+    /// The encoder of a model with both.
+    func ownEncoder() throws(InputError) -> Encoder? {
+        guard let own = description.ofEncoder else { return nil }
+        return try DecoderAssembly(loader: loader, description: own, matrices: matrices, prefix: "encoder.").encoder()
     }
 
     private func embedding() throws(InputError) -> TokenEmbedding {
@@ -33,11 +41,14 @@ struct DecoderAssembly {
     }
 
     private func stack() throws(InputError) -> BlockStack {
-        let channels = description.rotaryChannels
+        let channels = description.rotaryChannels, distances = try distances()
         var blocks: [DecoderBlock] = []
-        for (index, layer) in description.layers.enumerated() { blocks.append(try block(layer, "layers.\(index).", channels)) }
+        for (index, layer) in description.layers.enumerated() {
+            blocks.append(try block(layer, "\(prefix)layers.\(index).", channels, try slopes(layer) ?? distances))
+        }
         return BlockStack(
-            blocks: blocks, norm: description.finalNorm ? try norm("norm", description.norm) : nil, rotations: channels, backend: loader.backend)
+            blocks: blocks, norm: description.finalNorm ? try norm(prefix + "norm", description.norm) : nil, rotations: channels,
+            backend: loader.backend)
     }
 
     private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
@@ -54,12 +65,16 @@ struct DecoderAssembly {
         }
     }
 
-    private func block(_ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key]) throws(InputError) -> DecoderBlock {
+    private func block(
+        _ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key], _ bias: ScoreBias?
+    ) throws(InputError) -> DecoderBlock {
         let f = layer.feedForward, isSandwich = layer.topology == .sequential(.sandwich)
         let hasSecondNorm = layer.topology != .parallel(norms: .one)
         return DecoderBlock(
             topology: layer.topology, attentionNorm: try norm(prefix + "attentionNorm", description.norm),
-            attention: try attention(layer, prefix + "attention.", channels),
+            attention: try attention(layer, prefix + "attention.", channels, bias),
+            crossNorm: layer.crossAttention == nil ? nil : try norm(prefix + "crossNorm", description.norm),
+            crossAttention: try crossAttention(layer, prefix + "crossAttention."),
             feedForwardNorm: hasSecondNorm ? try norm(prefix + "feedForwardNorm", description.norm) : nil,
             feedForward: FeedForward(
                 gate: f.kind == .gated ? try linear(prefix + "feedForward.gate", bias: f.bias) : nil,
@@ -69,7 +84,9 @@ struct DecoderAssembly {
             feedForwardPostNorm: isSandwich ? try norm(prefix + "feedForwardPostNorm", description.norm) : nil)
     }
 
-    private func attention(_ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key]) throws(InputError) -> Attention {
+    private func attention(
+        _ layer: LayerDescription, _ prefix: String, _ channels: [RotaryChannel.Key], _ bias: ScoreBias?
+    ) throws(InputError) -> Attention {
         let a = layer.attention, own = description.rotaryChannels(of: layer)
         // The channels share the head among themselves.
         let rotations = own.enumerated().map { index, key in
@@ -82,7 +99,7 @@ struct DecoderAssembly {
             queryNorm: try headNorm(prefix + "queryNorm", a.queryKeyNorm), keyNorm: try headNorm(prefix + "keyNorm", a.queryKeyNorm),
             headSize: a.headSize, rotations: rotations,
             scores: Attention.Scores(
-                scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, slopes: try slopes(layer), window: a.window,
+                scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, bias: bias, window: a.window,
                 seesPrefix: a.mask.seesAhead))
     }
 
@@ -91,12 +108,31 @@ struct DecoderAssembly {
         return try norm(name, kind)
     }
 
-    private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreSlopes? {
+    private func crossAttention(_ layer: LayerDescription, _ prefix: String) throws(InputError) -> CrossAttention? {
+        guard let a = layer.crossAttention else { return nil }
+        return CrossAttention(
+            query: try linear(prefix + "query", bias: a.inputBias), key: try linear(prefix + "key", bias: a.inputBias),
+            value: try linear(prefix + "value", bias: a.inputBias), output: try linear(prefix + "output", bias: a.outputBias),
+            headSize: a.headSize, scale: a.scale ?? 1 / Float(a.headSize).squareRoot())
+    }
+
+    private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreBias? {
         guard case .alibi(let style) = description.position(of: layer) else { return nil }
         let slopes = style.slopes(heads: layer.attention.heads)
         guard let storage = loader.backend.allocate(byteCount: slopes.count * 4) else { throw InputError(loader.source.path, "no memory for slopes") }
         for (head, slope) in slopes.enumerated() { storage.floats[head] = slope }
-        return ScoreSlopes(storage, inBF16: style == .beforeScalingInBF16)
+        return .slopes(storage, inBF16: style == .beforeScalingInBF16)
+    }
+
+    /// What all layers add to their scores, a bucket of distances a number.
+    private func distances() throws(InputError) -> ScoreBias? {
+        guard case .relative(let relative) = description.position else { return nil }
+        let heads = description.layers[0].attention.heads, table = matrices[prefix + "relativeBias.weight"]!
+        var rows = [[Float]](repeating: [Float](repeating: 0, count: heads), count: relative.buckets)
+        for bucket in rows.indices { rows[bucket].withUnsafeMutableBufferPointer { table.unpack(row: bucket, into: $0.baseAddress!) } }
+        let bias = ScoreBias.makeDistances(heads: heads, reach: relative.maxDistance, on: loader.backend) { rows[relative.bucket(of: $1)][$0] }
+        guard let bias else { throw InputError(loader.source.path, "no memory for relative positions") }
+        return bias
     }
 }
 

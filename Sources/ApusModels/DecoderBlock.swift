@@ -7,6 +7,9 @@ package final class DecoderBlock: Sendable {
     package let topology: BlockTopology
     package let attentionNorm: Norm
     package let attention: Attention
+    /// Of a decoder with an encoder, in sequential blocks with norms before or after.
+    package let crossNorm: Norm?
+    package let crossAttention: CrossAttention?
     /// nil in a parallel block with one norm, which is the attention's.
     package let feedForwardNorm: Norm?
     package let feedForward: FeedForward
@@ -15,12 +18,14 @@ package final class DecoderBlock: Sendable {
     package let feedForwardPostNorm: Norm?
 
     init(
-        topology: BlockTopology, attentionNorm: Norm, attention: Attention, feedForwardNorm: Norm?, feedForward: FeedForward,
-        attentionPostNorm: Norm?, feedForwardPostNorm: Norm?
+        topology: BlockTopology, attentionNorm: Norm, attention: Attention, crossNorm: Norm?, crossAttention: CrossAttention?,
+        feedForwardNorm: Norm?, feedForward: FeedForward, attentionPostNorm: Norm?, feedForwardPostNorm: Norm?
     ) {
         self.topology = topology
         self.attentionNorm = attentionNorm
         self.attention = attention
+        self.crossNorm = crossNorm
+        self.crossAttention = crossAttention
         self.feedForwardNorm = feedForwardNorm
         self.feedForward = feedForward
         self.attentionPostNorm = attentionPostNorm
@@ -37,6 +42,9 @@ package final class DecoderBlock: Sendable {
         switch topology {
         case .sequential(let placement):
             sublayer(placement, hidden, normed, attentionNorm, attentionPostNorm, context, attend)
+            if let crossAttention {
+                sublayer(placement, hidden, normed, crossNorm!, nil, context) { crossAttention($0, into: $1, adds: $2, layer: layer, context) }
+            }
             sublayer(placement, hidden, normed, feedForwardNorm!, feedForwardPostNorm, context, feed)
         case .parallel:
             attentionNorm(hidden, into: normed, context.backend)

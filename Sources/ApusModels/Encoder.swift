@@ -3,7 +3,7 @@ import ApusDescription
 import ApusLayers
 import ApusTensor
 
-/// A model that sees a whole text at once and makes a vector of each of its tokens (BERT, Devlin et al. 2019).
+/// A model, or the part of one, that sees a whole text at once and makes a vector of each of its tokens (BERT, Devlin et al. 2019).
 public final class Encoder: Sendable {
     /// Its shapes and kinds.
     public let description: DecoderDescription

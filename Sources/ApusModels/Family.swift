@@ -36,7 +36,7 @@ enum Families {
     static var all: [any Family.Type] {
         [
             Llama.self, GPT2.self, GPTNeoX.self, Bloom.self, Falcon.self, Gemma.self, GLM.self, ChatGLM.self, GPTJ.self, OPT.self, Phi3.self,
-            StarCoder2.self, XGLM.self, Bert.self,
+            StarCoder2.self, XGLM.self, Bert.self, T5.self,
         ]
     }
 

@@ -17,10 +17,12 @@ enum HuggingFaceSource {
         guard let family = Families.named(modelType) else {
             throw config.error("model_type", "\(modelType) is not supported", remedy: "supported are \(Families.modelTypes.joined(separator: ", "))")
         }
+        let checkpoint = try Self.checkpoint(folder)
+        config = ConfigReader(path: path, object, tensors: Set(checkpoint.entries.map(\.name)))
         let description = try family.description(of: &config)
         let ignored = try config.unknownKeys()
         return try ModelSource(
-            path: folder, description: description, checkpoint: try checkpoint(folder), layout: family.layout(of: description),
+            path: folder, description: description, checkpoint: checkpoint, layout: family.layout(of: description),
             notes: ignored.map { "\(path): the key \($0) is not known and was ignored" })
     }
 

@@ -79,6 +79,10 @@ public struct ModelSource: Sendable {
         for entry in checkpoint.entries where !expected.contains(entry.name) {
             if layout.ignored.contains(where: entry.name.hasSuffix) || layout.carries(entry.name) { continue }
             if description.head?.tied == true, entry.name == head { continue }
+            if layout.copies.contains(entry.name) {
+                try checkCopy(entry)
+                continue
+            }
             if [.i64, .i32, .u8].contains(entry.dtype) {
                 notes.append("\(checkpoint.path(of: entry)): the tensor \(entry.name) of \(entry.dtype) holds no weights and was ignored")
                 continue
@@ -88,5 +92,24 @@ public struct ModelSource: Sendable {
                 remedy: "the config may be of another model, or this variant is not supported")
         }
         return notes
+    }
+
+    /// - Throws: an `InputError` unless a tensor has the bytes of the embedding.
+    private func checkCopy(_ copy: TensorEntry) throws(InputError) {
+        let embedding = try entry("embedding.weight"), step = 1 << 20
+        var isSame = copy.shape == embedding.shape && copy.dtype == embedding.dtype
+        let buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * step, alignment: 64)
+        defer { buffers.deallocate() }
+        for offset in stride(from: 0, to: embedding.byteCount, by: step) where isSame {
+            let count = min(step, embedding.byteCount - offset)
+            let own = UnsafeMutableRawBufferPointer(rebasing: buffers[..<count]), other = UnsafeMutableRawBufferPointer(rebasing: buffers[step..<step + count])
+            try checkpoint.read(embedding, from: offset, into: own)
+            try checkpoint.read(copy, from: offset, into: other)
+            isSame = own.elementsEqual(other)
+        }
+        guard isSame else {
+            throw InputError(
+                checkpoint.path(of: copy), at: "tensor \(copy.name)", "differs from \(embedding.name)", remedy: "a model of two embeddings is not supported")
+        }
     }
 }

@@ -29,7 +29,7 @@ extension DecoderDescription {
     /// Those of a layer.
     func rotaryChannels(of layer: LayerDescription) -> [RotaryChannel.Key] {
         switch position(of: layer) {
-        case .none, .learned, .sinusoidal, .alibi: []
+        case .none, .learned, .sinusoidal, .alibi, .relative: []
         case .rotary(let rotary): [RotaryChannel.Key(rotary: rotary, channel: .index)]
         case .rotary2D(let rotary): [.text, .answer].map { RotaryChannel.Key(rotary: rotary, channel: $0) }
         }

@@ -6,6 +6,8 @@ package struct SequenceInput {
     /// Of the first of them.
     package var position: Int
     package var cache: KeyValueCache
+    /// The encoded text that the decoder attends to, if it does.
+    package var memory: EncoderMemory?
     /// Positions of the whole prompt these tokens belong to: it sets the base of dynamic NTK.
     package var sequenceLength: Int
     /// What the sequence has before the start of the answer, all of it in an encoder; it is in the cache or among `ids`.
@@ -14,12 +16,13 @@ package struct SequenceInput {
     package var logits: Range<Int>
 
     package init(
-        ids: [Int32], position: Int, cache: KeyValueCache, sequenceLength: Int? = nil, infilling: InfillingContext = .none,
-        logits: Range<Int>
+        ids: [Int32], position: Int, cache: KeyValueCache, memory: EncoderMemory? = nil, sequenceLength: Int? = nil,
+        infilling: InfillingContext = .none, logits: Range<Int>
     ) {
         self.ids = ids
         self.position = position
         self.cache = cache
+        self.memory = memory
         self.sequenceLength = sequenceLength ?? position + ids.count
         self.infilling = infilling
         self.logits = logits

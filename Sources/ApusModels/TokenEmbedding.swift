@@ -51,7 +51,7 @@ package final class TokenEmbedding: Sendable {
         }
         if let tokenTypes { add(Array(repeating: 0, count: ids.count), of: tokenTypes) }
         switch description.position {
-        case .none, .rotary, .rotary2D, .alibi: break
+        case .none, .rotary, .rotary2D, .alibi, .relative: break
         case .learned(let offset): add(inputs.flatMap { $0.positions.map { Int32($0 + offset) } }, of: positions!)
         case .sinusoidal(let offset):
             let added = workspace.rows(.normed, count: hidden.count, width: hidden.width)

@@ -83,17 +83,26 @@ package struct AttentionShape: Sendable, Equatable {
     }
 }
 
-/// What ALiBi (Press et al. 2022) adds to the scores of each head.
-package struct ScoreSlopes: Sendable {
-    /// f32 `[heads]`.
-    package var slopes: Storage
-    /// False: slope · (key's position - query's) is added to scaled scores. True: slope · key's position, both and the product rounded
-    /// to bf16, is added before they are scaled.
-    package var inBF16: Bool
+/// What is added to the scores of each head by where query and key stand.
+package enum ScoreBias: Sendable {
+    /// ALiBi (Press et al. 2022), f32 `[heads]`: slope · (key's position - query's) is added to scaled scores; or, `inBF16`, slope · key's
+    /// position, both and the product rounded to bf16, is added before they are scaled.
+    case slopes(Storage, inBF16: Bool)
+    /// A number for each difference of key's position and query's, held between `-reach` and `reach`, is added to scaled scores:
+    /// f32 `[heads][2 · reach + 31]` as `makeDistances` lays it out.
+    case distances(Storage, reach: Int)
 
-    package init(_ slopes: Storage, inBF16: Bool) {
-        self.slopes = slopes
-        self.inBF16 = inBF16
+    /// Asks for the number of each head and difference; nil without memory.
+    package static func makeDistances(
+        heads: Int, reach: Int, on backend: any Backend, _ value: (_ head: Int, _ distance: Int) -> Float
+    ) -> ScoreBias? {
+        // The kernels read 16 at a time: the outermost are repeated.
+        let width = 2 * reach + 31
+        guard let storage = backend.allocate(byteCount: heads * width * 4) else { return nil }
+        for head in 0..<heads {
+            for index in 0..<width { storage.floats[head * width + index] = value(head, min(max(index - reach - 15, -reach), reach)) }
+        }
+        return .distances(storage, reach: reach)
     }
 }
 
@@ -136,5 +145,9 @@ package protocol Backend: AnyObject, Sendable {
     /// `segments` and `caches` go together, one a sequence.
     func attend(
         _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache],
-        slopes: ScoreSlopes?, into out: Rows)
+        bias: ScoreBias?, into out: Rows)
+    /// Stores keys and values `[M, K·D]` of positions that no query attends to yet.
+    func store(_ shape: AttentionShape, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache])
+    /// Attends to the prefix of each segment's cache, all of which is stored already, wherever the queries stand: queries and out `[M, H·D]`.
+    func attendAcross(_ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows)
 }

@@ -166,31 +166,61 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
     package func attend(
         _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache],
-        slopes: ScoreSlopes?, into out: Rows
+        bias: ScoreBias?, into out: Rows
+    ) {
+        withAttention(shape, segments, caches, AttentionRows(queries: queries, keys: keys, values: values, out: out), bias) { call in
+            apus_kv_store(pool, &call)
+            apus_attend(kernels, pool, &call)
+        }
+    }
+
+    package func store(_ shape: AttentionShape, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache]) {
+        withAttention(shape, segments, caches, AttentionRows(keys: keys, values: values), nil) { apus_kv_store(pool, &$0) }
+    }
+
+    package func attendAcross(_ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows) {
+        precondition(shape.seesPrefix && shape.window == nil && zip(segments, caches).allSatisfy { 1...$1.capacity ~= $0.prefix })
+        // Queries that stand before all keys see nothing but the prefix.
+        let before = segments.map { Segment(rows: $0.rows, position: -$0.rows.count, prefix: $0.prefix) }
+        withAttention(shape, before, caches, AttentionRows(queries: queries, out: out), nil) { apus_attend(kernels, pool, &$0) }
+    }
+
+    /// What a call has of these.
+    private struct AttentionRows { var queries, keys, values, out: Rows? }
+
+    private func withAttention(
+        _ shape: AttentionShape, _ segments: [Segment], _ caches: [LayerCache], _ rows: AttentionRows, _ bias: ScoreBias?,
+        _ body: (inout apus_attention) -> Void
     ) {
         withUnsafeTemporaryAllocation(of: apus_segment.self, capacity: segments.count) { list in
             for (i, segment) in segments.enumerated() {
                 let cache = caches[i]
                 let first = segment.rows.lowerBound, end = segment.position + segment.rows.count
                 let prefix = shape.seesPrefix ? segment.prefix : 0
-                precondition(end <= cache.capacity && prefix <= end)
+                precondition(end <= cache.capacity && (prefix <= end || end == 0))
+                func start(_ rows: Rows?) -> UnsafeMutablePointer<Float>? { rows.map { $0.start + first * $0.stride } }
                 list.initializeElement(
                     at: i,
                     to: apus_segment(
-                        queries: queries.start + first * queries.stride, query_stride: queries.stride,
-                        out: out.start + first * out.stride, out_stride: out.stride,
-                        new_keys: keys.start + first * keys.stride, new_values: values.start + first * values.stride,
-                        new_key_stride: keys.stride, new_value_stride: values.stride,
+                        queries: start(rows.queries), query_stride: rows.queries?.stride ?? 0, out: start(rows.out),
+                        out_stride: rows.out?.stride ?? 0, new_keys: start(rows.keys), new_values: start(rows.values),
+                        new_key_stride: rows.keys?.stride ?? 0, new_value_stride: rows.values?.stride ?? 0,
                         keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
                         tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix)))
             }
-            var call = apus_attention(
-                heads: Int32(shape.heads), kv_heads: Int32(shape.kvHeads), head_size: Int32(shape.headSize),
-                kv_dtype: shape.cacheType.kernelNumber, scale: shape.scale, window: Int64(shape.window ?? 0), soft_cap: shape.softCap ?? 0,
-                slopes: slopes.map { UnsafePointer($0.slopes.floats) }, slopes_in_bf16: slopes?.inBF16 ?? false,
-                segments: UnsafePointer(list.baseAddress!), segment_count: Int32(segments.count))
-            apus_kv_store(pool, &call)
-            apus_attend(kernels, pool, &call)
+            var call = apus_attention()
+            (call.heads, call.kv_heads, call.head_size) = (Int32(shape.heads), Int32(shape.kvHeads), Int32(shape.headSize))
+            (call.kv_dtype, call.scale, call.soft_cap) = (shape.cacheType.kernelNumber, shape.scale, shape.softCap ?? 0)
+            call.window = Int64(shape.window ?? 0)
+            (call.segments, call.segment_count) = (UnsafePointer(list.baseAddress!), Int32(segments.count))
+            switch bias {
+            case nil: break
+            case .slopes(let slopes, let inBF16): (call.slopes, call.slopes_in_bf16) = (UnsafePointer(slopes.floats), inBF16)
+            case .distances(let distances, let reach):
+                precondition(distances.byteCount >= shape.heads * (2 * reach + 31) * 4)
+                (call.distances, call.reach) = (UnsafePointer(distances.floats), Int64(reach))
+            }
+            body(&call)
         }
     }
 

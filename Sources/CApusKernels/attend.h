@@ -145,13 +145,19 @@ INLINE void store_weights(int dtype, const f32x16 v[KEY_TILE / 16], float *out) 
   for (int i = 0; i < KEY_TILE / 16; i++) store16(out + i * 16, v[i]);
 }
 
-// The soft cap of a row's scaled scores, and ALiBi's part of them. `start` is the position of the first key.
+// The soft cap of a row's scaled scores, and what slopes and distances add to them. `start` is the position of the first key.
 INLINE void bias_scores(const attend_rows *r, int64_t row, int64_t start, f32x16 v[KEY_TILE / 16]) {
   const apus_attention *a = r->a;
   const f32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 #pragma clang loop unroll(full)
   for (int i = 0; i < KEY_TILE / 16; i++) {
     if (a->soft_cap > 0) v[i] = a->soft_cap * tanh16(v[i] / a->soft_cap);
+    if (a->distances) {
+      // Of the first lane; 16 lie side by side, and beyond the reach all are one.
+      int64_t distance = start + i * 16 - position_of(r, row), least = -a->reach - 15;
+      distance = distance < least ? least : distance > a->reach ? a->reach : distance;
+      v[i] += load16(a->distances + (int64_t)head_of(r, row) * (2 * a->reach + 31) + a->reach + 15 + distance);
+    }
     if (!a->slopes) continue;
     float slope = a->slopes[head_of(r, row)];
     if (a->slopes_in_bf16) {
@@ -174,7 +180,7 @@ static void soften(const attend_rows *r, const attend_scratch *t, int64_t row, i
   f32x16 v[KEY_TILE / 16], most = splat(-INFINITY), total = splat(0);
 #pragma clang loop unroll(full)
   for (int i = 0; i < KEY_TILE / 16; i++) v[i] = load16(scores + i * 16) * r->a->scale;
-  if (r->a->soft_cap > 0 || r->a->slopes) bias_scores(r, row, start, v);
+  if (r->a->soft_cap > 0 || r->a->slopes || r->a->distances) bias_scores(r, row, start, v);
   if (from > 0 || to < KEY_TILE) {
     const i32x16 lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     int32_t low = from > 0 ? (int32_t)from : 0, high = to < KEY_TILE ? (int32_t)to : KEY_TILE;

@@ -106,6 +106,10 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
       for (size_t d = 0; d < d_count; d++) weights[k] += q[d] * a->scale * cached(s->keys, a->kv_dtype, keys + apus_key_at(a->kv_dtype, width, (size_t)k, d));
       if (a->soft_cap > 0) weights[k] = a->soft_cap * tanhf(weights[k] / a->soft_cap);
       if (a->slopes) weights[k] += a->slopes_in_bf16 ? rounded(rounded((float)k) * slope) * a->scale : slope * (float)(k - position);
+      if (a->distances) {
+        int64_t distance = k - position < -a->reach ? -a->reach : k - position > a->reach ? a->reach : k - position;
+        weights[k] += a->distances[(int64_t)head_number * (2 * a->reach + 31) + a->reach + 15 + distance];
+      }
       if (weights[k] > greatest) greatest = weights[k];
     }
     for (int64_t k = from; k <= last; k++) sum += weights[k] = expf(weights[k] - greatest);

@@ -60,6 +60,7 @@ struct ArchitectureTable {
         case .rotary2D(let own): "two channels, " + rotary(own, of: own.dimensions)
         case .alibi(.afterScaling): "ALiBi"
         case .alibi(.beforeScalingInBF16): "ALiBi in bf16"
+        case .relative: "relative, in buckets"
         }
     }
 

@@ -13,6 +13,11 @@ struct AttentionCase {
     var seesPrefix = false
     var slopes: [Float]?
     var slopesInBF16 = false
+    /// Of a head and a difference of positions: what is added to scaled scores, the difference held within the reach.
+    var distances: (@Sendable (Int, Int) -> Float)?
+    var reach = 0
+    /// Whether all tokens of a sequence see all of it, stored before.
+    var isAcross = false
     var type = DType.f32
     /// Of each sequence. 64 and 128 end where a tile of keys ends, and a cache too.
     var lengths = [131, 64, 1, 17]
@@ -45,26 +50,48 @@ struct AttentionCase {
         for storage in caches.flatMap({ [$0.keys, $0.values] }) {
             for i in storage.bytes.indices { storage.bytes[i] = i % 2 == 0 ? 0 : 0x47 }
         }
+        if isAcross { fill(caches, rows, backend) }
         var outputs = [[Float]](repeating: [], count: lengths.count), done = [Int](repeating: 0, count: lengths.count)
         for step in steps ?? [lengths] {
             var batch: [Float] = [], segments: [Segment] = []
             let present = step.indices.filter { step[$0] > 0 }
             for s in present {
                 let first = batch.count / rowWidth
-                segments.append(Segment(rows: first..<first + step[s], position: done[s], prefix: min(prefix, lengths[s])))
+                segments.append(Segment(rows: first..<first + step[s], position: done[s], prefix: isAcross ? lengths[s] : min(prefix, lengths[s])))
                 batch += rows[s][done[s] * rowWidth..<(done[s] + step[s]) * rowWidth]
                 done[s] += step[s]
             }
             let input = Rows(batch, width: rowWidth, gap: 3), keysFrom = outWidth, valuesFrom = outWidth + kvHeads * headSize
             let out = Rows([Float](repeating: 5, count: input.count * outWidth), width: outWidth, gap: 2)
-            backend.attend(
-                shape, queries: input.columns(0..<keysFrom), keys: input.columns(keysFrom..<valuesFrom),
-                values: input.columns(valuesFrom..<rowWidth), segments: segments, caches: present.map { caches[$0] },
-                slopes: slopes.map { ScoreSlopes(Rows($0, width: heads).storage, inBF16: slopesInBF16) }, into: out)
+            let queries = input.columns(0..<keysFrom), own = present.map { caches[$0] }
+            if isAcross {
+                backend.attendAcross(shape, queries: queries, segments: segments, caches: own, into: out)
+            } else {
+                backend.attend(
+                    shape, queries: queries, keys: input.columns(keysFrom..<valuesFrom), values: input.columns(valuesFrom..<rowWidth),
+                    segments: segments, caches: own, bias: try bias(backend), into: out)
+            }
             #expect(out.gapsAreUntouched)
             for (segment, s) in zip(segments, present) { outputs[s] += out.rows(segment.rows).values }
         }
         return outputs
+    }
+
+    private func bias(_ backend: CPUBackend) throws -> ScoreBias? {
+        if let distances { return try #require(ScoreBias.makeDistances(heads: heads, reach: reach, on: backend, distances)) }
+        return slopes.map { .slopes(Rows($0, width: heads).storage, inBF16: slopesInBF16) }
+    }
+
+    /// Stores the keys and values of all sequences at once.
+    private func fill(_ caches: [LayerCache], _ rows: [[Float]], _ backend: CPUBackend) {
+        let all = Rows(rows.flatMap { $0 }, width: rowWidth, gap: 1), valuesFrom = outWidth + kvHeads * headSize
+        var segments: [Segment] = []
+        for length in lengths {
+            let first = segments.last?.rows.upperBound ?? 0
+            segments.append(Segment(rows: first..<first + length, position: 0))
+        }
+        backend.store(
+            shape, keys: all.columns(outWidth..<valuesFrom), values: all.columns(valuesFrom..<rowWidth), segments: segments, caches: caches)
     }
 
     private func roundedToBF16(_ x: Double) -> Double {
@@ -75,6 +102,7 @@ struct AttentionCase {
     private func biased(_ score: Double, head: Int, query: Int, key: Int) -> Double {
         var score = score
         if let softCap { score = Double(softCap) * tanh(score / Double(softCap)) }
+        if let distances { score += Double(distances(head, min(max(key - query, -reach), reach))) }
         guard let slopes else { return score }
         let slope = Double(slopes[head])
         return score + (slopesInBF16 ? roundedToBF16(roundedToBF16(Double(key)) * slope) * Double(shape.scale) : slope * Double(key - query))
@@ -87,7 +115,7 @@ struct AttentionCase {
         let rows = rows(of: sequence), cached = try rounded(rows, to: type), scale = Double(shape.scale)
         var out: [Double] = []
         for t in 0..<lengths[sequence] {
-            let last = seesPrefix ? max(t, min(prefix, lengths[sequence]) - 1) : t
+            let last = isAcross ? lengths[sequence] - 1 : seesPrefix ? max(t, min(prefix, lengths[sequence]) - 1) : t
             let seen: ClosedRange<Int> = max(0, t + 1 - (window ?? t + 1))...last
             for head in 0..<heads {
                 let query = t * rowWidth + head * headSize, key = (heads + head / (heads / kvHeads)) * headSize

@@ -47,6 +47,23 @@ import Testing
         try agrees(AttentionCase(heads: 6, kvHeads: 6, headSize: 16, slopes: slopes, slopesInBF16: inBF16, type: type, lengths: [700]))
     }
 
+    /// Numbers by the distance of query and key, of tokens that see those before them, and of tokens that see all.
+    @Test(arguments: [0, 1, 15, 16, 40, 200], types) func agreesWithDistances(reach: Int, type: DType) throws {
+        let value: @Sendable (Int, Int) -> Float = { head, distance in Float((head * 31 + (distance + 500) * 17) % 23) / 8 - 1 }
+        try agrees(AttentionCase(distances: value, reach: reach, type: type))
+        try agrees(AttentionCase(heads: 3, kvHeads: 3, headSize: 20, prefix: 500, seesPrefix: true, distances: value, reach: reach, type: type))
+    }
+
+    /// Keys and values stored before, which all queries see, more of them or fewer.
+    @Test(arguments: types) func agreesAcross(type: DType) throws {
+        let attention = AttentionCase(seesPrefix: true, isAcross: true, type: type, lengths: [131, 64, 1, 17, 300])
+        try agrees(attention)
+        for set in Self.sets {
+            let whole = try attention.outputs(set)
+            #expect(try attention.outputs(set, threads: 1, steps: [[131, 1, 0, 0, 7], [0, 63, 1, 17, 293]]) == whole)
+        }
+    }
+
     /// Lengths around the ends of tiles and of caches.
     @Test(arguments: types) func agreesAtTheEdgesOfTiles(type: DType) throws {
         try agrees(AttentionCase(heads: 2, kvHeads: 1, headSize: 20, type: type, lengths: [15, 16, 63, 64, 65, 127, 128, 129, 192]))
@@ -65,7 +82,7 @@ import Testing
         let out = rows { _ in 0 }
         backend.attend(
             shape, queries: rows { _ in 1e30 }, keys: rows { hidden.contains($0) ? -1e30 : 0 }, values: rows { hidden.contains($0) ? 9 : 3 },
-            segments: [Segment(rows: 0..<count, position: 0)], caches: [cache], slopes: nil, into: out)
+            segments: [Segment(rows: 0..<count, position: 0)], caches: [cache], bias: nil, into: out)
         #expect(out.rows(hidden.upperBound..<count).values.allSatisfy { $0 == 3 })
     }
 
@@ -87,6 +104,9 @@ import Testing
             let whole = try attention.outputs(set)
             #expect(try attention.outputs(set, steps: [[35], [1], [58], [1], [36]]) == whole)
         }
+        let attention = AttentionCase(distances: { Float(($0 + 3) * $1 % 7) / 4 }, reach: 30, type: type, lengths: [131])
+        let whole = try attention.outputs(set)
+        #expect(try attention.outputs(set, steps: [[35], [1], [58], [1], [36]]) == whole)
     }
 
     @Test(arguments: sets, types) func batchesAndThreadsDoNotChangeResults(set: InstructionSet, type: DType) throws {

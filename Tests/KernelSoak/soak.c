@@ -114,6 +114,7 @@ typedef struct {
   float *queries, *out, *keys, *values;  // out of all tokens; the others [position + tokens, …]
   void *cache[2];
   int64_t before, tokens, prefix;
+  bool across;  // the new tokens see all keys, wherever they stand
 } sequence;
 
 // The outputs of the new tokens of all sequences, after those before them are in the caches.
@@ -132,7 +133,7 @@ static void attend(const apus_kernels *kernels, apus_pool *on, apus_attention a,
     int64_t first = skip < s->tokens ? skip : s->tokens - 1;
     segments[i] = (apus_segment){.queries = s->queries + (size_t)first * q, .query_stride = q, .out = s->out + (size_t)first * q,
                                  .out_stride = q, .keys = s->cache[0], .values = s->cache[1], .capacity = capacity,
-                                 .tokens = s->tokens - first, .position = s->before + first,
+                                 .tokens = s->tokens - first, .position = s->across ? first - s->tokens : s->before + first,
                                  .prefix = s->prefix};
   }
   a.segments = segments;
@@ -147,6 +148,14 @@ static void attention(int dtype) {
   float *slopes = numbers((size_t)a.heads, 1);
   if (between(0, 2) == 0) a.slopes = slopes;
   a.slopes_in_bf16 = between(0, 1);
+  a.reach = between(0, 90);
+  size_t width = (size_t)(2 * a.reach + 31);
+  float *distances = numbers((size_t)a.heads * width, 3);
+  for (size_t i = 0; i < (size_t)a.heads * width; i++) {
+    size_t place = i % width, least = 15, most = width - 16;
+    distances[i] = distances[i - place + (place < least ? least : place > most ? most : place)];
+  }
+  if (!a.slopes && between(0, 1)) a.distances = distances;
   if (between(0, 2) == 0) a.soft_cap = (float)between(1, 30);
   size_t q = (size_t)(a.heads * a.head_size), kv = (size_t)(a.kv_heads * a.head_size);
   sequence list[3];
@@ -155,6 +164,8 @@ static void attention(int dtype) {
     s->before = between(0, 1) ? between(0, 150) : 0;
     s->tokens = between(0, 1) ? between(1, 70) : 1;
     s->prefix = between(0, 2) ? 0 : between(0, (int)(s->before + s->tokens));
+    s->across = !a.window && between(0, 4) == 0;
+    if (s->across) s->prefix = s->before + s->tokens;
     size_t all = (size_t)(s->before + s->tokens);
     s->queries = numbers((size_t)s->tokens * q, 3);
     s->keys = numbers(all * kv, 3);
@@ -174,9 +185,9 @@ static void attention(int dtype) {
   bool rounds = dtype == APUS_BF16 && apus_kernels_multiply_bf16(tested);
   for (int i = 0; i < a.segment_count; i++) {
     sequence *s = &list[i];
-    snprintf(what, sizeof what, "attention, type %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d + %d tokens", dtype, a.heads,
-             a.kv_heads, a.head_size, (int)a.window, (int)s->prefix, (double)a.soft_cap, a.slopes ? "slopes" : "no slopes", (int)s->before,
-             (int)s->tokens);
+    snprintf(what, sizeof what, "attention, type %d, %d/%d heads of %d, window %d, prefix %d%s, cap %g, %s, %d + %d tokens", dtype, a.heads,
+             a.kv_heads, a.head_size, (int)a.window, (int)s->prefix, s->across ? " across" : "", (double)a.soft_cap,
+             a.slopes ? "slopes" : a.distances ? "distances" : "no bias", (int)s->before, (int)s->tokens);
     compare(what, expected[i].out, s->out, (size_t)s->tokens * q, rounds ? 0.03f : 3e-5f);
     float *among = s->out;
     s->out = numbers((size_t)s->tokens * q, 0);
@@ -186,7 +197,7 @@ static void attention(int dtype) {
     equal(what, among + (size_t)(s->tokens - 1) * q, s->out + (size_t)(s->tokens - 1) * q, q);
     free(among), free(expected[i].out), free(s->out), free(s->queries), free(s->keys), free(s->values), free(s->cache[0]), free(s->cache[1]);
   }
-  free(slopes);
+  free(slopes), free(distances);
 }
 
 // ---- Rows --------------------------------------------------------------------------------------------------------------

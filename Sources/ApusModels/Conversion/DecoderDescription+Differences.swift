@@ -15,11 +15,12 @@ extension DecoderDescription {
         // √C may have been rounded to a type of 16 bits.
         compare("the scale of its embedding", isClose(Double(embedding.scale), Double(other.embedding.scale), within: 1.0 / 256))
         compare("its head", head == other.head)
+        compare("its encoder", encoder == other.encoder)
         compare("its context of two directions", infilling == other.infilling)
         compare("the length of its context", contextLength == other.contextLength)
         for (own, its) in zip(layers, other.layers) {
             compare("its positions", position(of: own).agrees(with: other.position(of: its)))
-            compare("the order of its norms and sublayers", own.topology == its.topology)
+            compare("the order of its norms and sublayers", own.topology == its.topology && own.crossAttention == its.crossAttention)
             let a = own.attention, b = its.attention
             compare("its heads", (a.heads, a.kvHeads, a.headSize) == (b.heads, b.kvHeads, b.headSize))
             compare("which keys each of its layers sees", a.mask == b.mask)

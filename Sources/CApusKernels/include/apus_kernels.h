@@ -122,6 +122,10 @@ typedef struct {
   float soft_cap;        // c: scaled scores become c · tanh(score / c); 0: they stay
   const float *slopes;   // [heads] of ALiBi, added as slope · (key's position - query's); NULL: none
   bool slopes_in_bf16;   // instead slope · key's position, both and the product in bf16, is added before the scores are scaled
+  // Added to scaled scores by key's position - query's, held between -reach and reach: [heads][2 · reach + 31]. A difference stands
+  // `reach + 15` behind its own value, and the outermost 15 on either side repeat those of -reach and reach. NULL: none.
+  const float *distances;
+  int64_t reach;
   const apus_segment *segments;
   int segment_count;
 } apus_attention;

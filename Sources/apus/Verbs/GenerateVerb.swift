@@ -37,21 +37,25 @@ struct GenerateVerb: ParsableCommand {
         let text = try prompt ?? String(decoding: FileReader.contents(of: promptFile!), as: UTF8.self)
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
-        let maxTokens = sampling.maxTokens ?? 128
-        let room = loaded.room(sampling.context, atMost: ids.count + maxTokens)
-        let cacheType = options.cacheType(for: loaded.decoder)
+        let maxTokens = sampling.maxTokens ?? 128, cacheType = options.cacheType(for: loaded.decoder), start = ContinuousClock.now
+        // An encoder reads the prompt, if there is one, and the decoder begins a text of its own.
+        let encoder = loaded.decoder.description.encoder
+        let memory = try encoder.map { _ in try EncoderMemory(loaded.decoder, encoding: ids, cacheType: cacheType) }
+        let encodeSeconds = start.duration(to: .now).seconds, prompt = encoder.map { [Int32($0.startToken)] } ?? ids
+        let room = loaded.room(sampling.context, atMost: prompt.count + maxTokens)
         if let samples {
             let result = try SampledChoices(
-                loaded.decoder, tokenizer: tokenizer, prompt: ids, count: samples, positions: room, cacheType: cacheType,
-                sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
-            report(result.choices, ids.count, result.promptSeconds, result.decodeSeconds, loaded.seconds)
+                loaded.decoder, tokenizer: tokenizer, prompt: prompt, count: samples, positions: room, cacheType: cacheType,
+                sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop, memory: memory)
+            report(result.choices, ids.count, encodeSeconds + result.promptSeconds, result.decodeSeconds, loaded.seconds)
         } else if let beams {
             let result = try BeamSearch(
-                loaded.decoder, tokenizer: tokenizer, prompt: ids, beams: beams, positions: room, cacheType: cacheType, maxTokens: maxTokens)
-            report(result.choices, ids.count, result.promptSeconds, result.decodeSeconds, loaded.seconds)
+                loaded.decoder, tokenizer: tokenizer, prompt: prompt, beams: beams, positions: room, cacheType: cacheType, maxTokens: maxTokens,
+                memory: memory)
+            report(result.choices, ids.count, encodeSeconds + result.promptSeconds, result.decodeSeconds, loaded.seconds)
         } else {
             let generation = try Generation(
-                TokenStream(loaded.decoder, positions: room, cacheType: cacheType), tokenizer: tokenizer, prompt: ids,
+                TokenStream(loaded.decoder, positions: room, cacheType: cacheType, memory: memory), tokenizer: tokenizer, prompt: prompt,
                 sampling: sampling.parameters(), maxTokens: maxTokens, stops: sampling.stop)
             var answer = ""
             while let piece = try generation.next() {
@@ -59,7 +63,7 @@ struct GenerateVerb: ParsableCommand {
                 if output.output == .text { writeOut(piece) }
             }
             let choice = Choice(text: answer, ids: generation.ids, finishReason: generation.finishReason!)
-            report([choice], ids.count, generation.promptSeconds, generation.decodeSeconds, loaded.seconds)
+            report([choice], ids.count, encodeSeconds + generation.promptSeconds, generation.decodeSeconds, loaded.seconds)
         }
     }
 

@@ -68,10 +68,18 @@ struct InspectVerb: ParsableCommand {
             "vocabulary_size": .integer(description.vocabularySize), "context_length": .integer(description.contextLength),
             "tied_head": .bool(description.head?.tied ?? false), "norm": .object(norm(description.norm)),
             "position": .object(position(description.position)),
-            "layer_groups": .array(groups(description).map { .object($0) }),
+            "layer_groups": .array(groups(description.layers).map { .object($0) }),
         ]
         if !description.finalNorm { object["final_norm"] = .bool(false) }
         if description.head == nil { object["structure"] = .string("encoder") }
+        if let encoder = description.encoder {
+            object["structure"] = .string("encoder-decoder")
+            object["encoder"] = .object([
+                "layers": .integer(encoder.layers.count), "position": .object(position(encoder.position)),
+                "layer_groups": .array(groups(encoder.layers).map { .object($0) }),
+            ])
+            object["start_token"] = .integer(encoder.startToken)
+        }
         let embedding = description.embedding
         if embedding != EmbeddingDescription() {
             object["embedding"] = .object([
@@ -82,6 +90,7 @@ struct InspectVerb: ParsableCommand {
         if let head = description.head, head != HeadDescription(tied: head.tied) {
             object["head"] = .object([
                 "bias": .bool(head.bias), "soft_cap": head.softCap.map { .number(Double("\($0)")!) } ?? .null,
+                "scale": .number(Double("\(head.scale)")!),
             ])
         }
         if let infilling = description.infilling {
@@ -114,6 +123,11 @@ struct InspectVerb: ParsableCommand {
         case .rotary(let rotary): object("rotary", rotary)
         case .rotary2D(let rotary): object("rotary2D", rotary)
         case .alibi(let style): ["kind": .string("alibi"), "style": .string(style.rawValue)]
+        case .relative(let relative):
+            [
+                "kind": .string("relative"), "buckets": .integer(relative.buckets), "max_distance": .integer(relative.maxDistance),
+                "bidirectional": .bool(relative.isBidirectional),
+            ]
         }
     }
 
@@ -161,29 +175,33 @@ struct InspectVerb: ParsableCommand {
     }
 
     /// Runs of equal layers.
-    private func groups(_ description: DecoderDescription) -> [JSONObject] {
-        let layers = description.layers
+    private func groups(_ layers: [LayerDescription]) -> [JSONObject] {
         let starts = layers.indices.filter { $0 == 0 || layers[$0] != layers[$0 - 1] }
         return zip(starts, starts.dropFirst() + [layers.count]).map { start, end in
-            let attention = layers[start].attention, feedForward = layers[start].feedForward
+            let feedForward = layers[start].feedForward
             var object: JSONObject = [
                 "first": .integer(start), "count": .integer(end - start),
-                "attention": .object([
-                    "heads": .integer(attention.heads), "kv_heads": .integer(attention.kvHeads), "head_size": .integer(attention.headSize),
-                    "window": attention.window.map { .integer($0) } ?? .null, "input_bias": .bool(attention.inputBias),
-                    "output_bias": .bool(attention.outputBias), "query_key_norm": .bool(attention.queryKeyNorm != nil), "mask": .string(mask(attention.mask)),
-                    "scale": attention.scale.map { .number(Double("\($0)")!) } ?? .null,
-                    "soft_cap": attention.softCap.map { .number(Double("\($0)")!) } ?? .null,
-                ]),
+                "attention": .object(self.attention(layers[start].attention)),
                 "feed_forward": .object([
                     "width": .integer(feedForward.width), "kind": .string(feedForward.kind.rawValue), "activation": .string(feedForward.activation.rawValue),
                     "bias": .bool(feedForward.bias),
                 ]),
                 "topology": .object(topology(layers[start].topology)),
             ]
+            if let cross = layers[start].crossAttention { object["cross_attention"] = .object(attention(cross)) }
             if let own = layers[start].position { object["position"] = .object(position(own)) }
             return object
         }
+    }
+
+    private func attention(_ attention: AttentionDescription) -> JSONObject {
+        [
+            "heads": .integer(attention.heads), "kv_heads": .integer(attention.kvHeads), "head_size": .integer(attention.headSize),
+            "window": attention.window.map { .integer($0) } ?? .null, "input_bias": .bool(attention.inputBias),
+            "output_bias": .bool(attention.outputBias), "query_key_norm": .bool(attention.queryKeyNorm != nil), "mask": .string(mask(attention.mask)),
+            "scale": attention.scale.map { .number(Double("\($0)")!) } ?? .null,
+            "soft_cap": attention.softCap.map { .number(Double("\($0)")!) } ?? .null,
+        ]
     }
 
     /// Number and bytes of the tensors of each type.
@@ -210,7 +228,7 @@ struct InspectVerb: ParsableCommand {
                 case ("tensors", .object(let types)):
                     for (type, value) in types.members { rows.append(("tensors: \(type)", "\(value["count"]!.int!), \(value["bytes"]!.int!) bytes")) }
                 case ("layer_groups", .array(let groups)):
-                    for group in groups { addGroup(group.object!, name: groups.count > 1 ? groupName(group) : "") }
+                    for group in groups { addGroup(group.object!, name: prefix + (groups.count > 1 ? groupName(group) : "")) }
                 case (_, .object(let object)): add(object, under: prefix + words(key) + ": ")
                 default: rows.append((prefix + words(key), text(value)))
                 }

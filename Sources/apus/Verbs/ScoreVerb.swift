@@ -1,6 +1,7 @@
 import ApusBase
 import ApusCheckpoints
 import ApusInference
+import ApusModels
 import ArgumentParser
 
 struct ScoreVerb: ParsableCommand {
@@ -10,22 +11,29 @@ struct ScoreVerb: ParsableCommand {
     @OptionGroup var output: OutputOptions
     @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: NumberList<Int32>?
     @Option(name: .long, help: "A JSON list of ids, or a list of such lists.") var idsFile: String?
+    @Option(name: .long, help: "Ids of the answer that is scored, of a model whose encoder reads --ids.") var decoderIds: NumberList<Int32>?
     @Option(name: .long, help: "A .safetensors file for the logits: logits.0, logits.1 …, f32 [tokens, vocabulary].") var logitsOut: String?
 
     func validate() throws {
         guard (ids == nil) != (idsFile == nil) else { throw ValidationError("give either --ids or --ids-file") }
+        guard decoderIds == nil || ids != nil else { throw ValidationError("--decoder-ids needs --ids") }
         if let logitsOut, !logitsOut.hasSuffix(".safetensors") {
             throw ValidationError("--logits-out: \(logitsOut) does not end in .safetensors")
         }
     }
 
     func run() throws {
-        let sequences = try sequences()
-        let loaded = try options.loadDecoder()
+        var sequences = try sequences()
+        let loaded = try options.loadDecoder(), cacheType = options.cacheType(for: loaded.decoder)
+        var memory: EncoderMemory?
+        if let decoderIds {
+            memory = try EncoderMemory(loaded.decoder, encoding: sequences[0], cacheType: cacheType)
+            sequences = [decoderIds.values]
+        }
         let writer = try logitsWriter(sequences, vocabularySize: loaded.decoder.description.vocabularySize)
         var likelihoods: [JSON] = [], matches: [JSON] = []
         for sequence in sequences {
-            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: options.cacheType(for: loaded.decoder)) { _, rows in
+            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: cacheType, memory: memory) { _, rows in
                 guard let writer else { return }
                 for row in 0..<rows.count { try writer.append(UnsafeRawBufferPointer(rows[row])) }
             }

@@ -1,0 +1,49 @@
+import ApusTensor
+
+/// Attention of a decoder's tokens to all that an encoder made of a text (Vaswani et al. 2017). Keys and values are made once a text.
+package final class CrossAttention: Sendable {
+    package let query: Linear
+    package let key: Linear
+    package let value: Linear
+    package let output: Linear
+    package let headSize: Int
+    package let scale: Float
+
+    package init(query: Linear, key: Linear, value: Linear, output: Linear, headSize: Int, scale: Float) {
+        self.query = query
+        self.key = key
+        self.value = value
+        self.output = output
+        self.headSize = headSize
+        self.scale = scale
+    }
+
+    package func shape(cacheType: DType) -> AttentionShape {
+        AttentionShape(
+            heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: scale, window: nil, seesPrefix: true,
+            cacheType: cacheType)
+    }
+
+    /// Fills a cache with the keys and values of a text's vectors `[tokens, C]`.
+    package func remember(
+        _ encoded: Rows, in cache: LayerCache, cacheType: DType, _ precision: ActivationPrecision, _ workspace: Workspace, _ backend: any Backend
+    ) {
+        let width = key.outputs, both = workspace.rows(.projected, count: encoded.count, width: 2 * width)
+        let keys = both.columns(0..<width), values = both.columns(width..<2 * width)
+        backend.linear(encoded, [key.product(into: keys), value.product(into: values)], precision)
+        backend.store(
+            shape(cacheType: cacheType), keys: keys, values: values, segments: [Segment(rows: 0..<encoded.count, position: 0)], caches: [cache])
+    }
+
+    /// out = output(attend(x)), or added to what `out` holds.
+    package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, _ context: ForwardContext) {
+        let backend = context.backend, memories = context.memories
+        let queries = context.workspace.rows(.projected, count: x.count, width: query.outputs)
+        let attended = context.workspace.rows(.attended, count: x.count, width: query.outputs)
+        backend.linear(x, [query.product(into: queries)], context.precision)
+        let segments = zip(context.segments, memories).map { Segment(rows: $0.rows, position: 0, prefix: $1.length) }
+        backend.attendAcross(
+            shape(cacheType: memories[0].dtype), queries: queries, segments: segments, caches: memories.map { $0.store.layer(layer) }, into: attended)
+        backend.linear(attended, [output.product(into: out, adds: adds)], context.precision)
+    }
+}
