@@ -7,7 +7,8 @@ struct GGUFReader {
     let metadata: GGUFMetadata
     let architecture: String
     /// The divisors of frequencies, where the file has such a tensor.
-    let rotaryDivisors: [Float]?
+    private let rotaryDivisors: [Float]?
+    private var hasReadDivisors = false
     /// For errors.
     private let path: String
     /// Of the tensors, by name.
@@ -59,6 +60,11 @@ struct GGUFReader {
     mutating func string(_ name: String) throws(InputError) -> String? { try metadata.string(key(name)) }
     mutating func value(_ name: String) -> GGUFValue? { metadata[key(name)] }
 
+    mutating func divisors() -> [Float]? {
+        hasReadDivisors = true
+        return rotaryDivisors
+    }
+
     /// Keys that change nothing that is computed.
     mutating func ignore(_ names: String...) { for name in names { _ = key(name) } }
 
@@ -71,8 +77,9 @@ struct GGUFReader {
 
     func error(tensor name: String, _ rule: String) -> InputError { InputError(path, at: "tensor \(name)", rule) }
 
-    /// - Throws: an `InputError` when the file has a key of the architecture that nobody asked for.
+    /// - Throws: an `InputError` when the file has a key of the architecture, or divisors, that nobody asked for.
     func finish() throws(InputError) {
+        guard rotaryDivisors == nil || hasReadDivisors else { throw error(tensor: "rope_freqs.weight", "\(architecture) models have none") }
         if let unknown = metadata.keys.first(where: { $0.hasPrefix(architecture + ".") && !used.contains($0) }) {
             throw InputError(path, at: "metadata \(unknown)", "is not understood and could change what the model computes")
         }

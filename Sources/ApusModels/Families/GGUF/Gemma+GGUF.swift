@@ -22,7 +22,7 @@ extension Gemma: GGUFFamily {
         let global = try gguf.rotary(.halfSplit, headSize: attention.headSize, context: context)
         var local = global
         if isThird { local = RotaryDescription(base: 10000, dimensions: global.dimensions) }
-        if !isFirst, let base = try gguf.double("rope.freq_base_swa") { local.base = base }
+        if !isFirst, let base = try gguf.frequencyBase("rope.freq_base_swa") { local.base = base }
         let layers = try windows(&gguf, count: count).map { window in
             var own = attention
             if let window { own.mask = .window(window) }
