@@ -1,10 +1,10 @@
 import ApusBase
-import ApusModels
 import ApusTensor
-import ApusTokenizers
 import Testing
 
 @testable import ApusInference
+@testable import ApusModels
+@testable import ApusTokenizers
 
 /// Gemma 3 270M in Q4_K_M (Q4_K, Q5_0, Q6_K and Q8_0): scripts/fetch-gemma.sh puts it into APUS_TEST_MODELS. Figures of llama.cpp by
 /// Tests/Goldens/make_gemma.py.
@@ -24,6 +24,19 @@ struct GemmaModelTests {
         for text in try #require(golden["texts"]?.array) {
             let wanted = text["ids"]!.array!.map { Int32($0.int!) }
             #expect(tokenizer.encode(text["text"]!.string!, addSpecial: true, parseSpecial: true) == wanted, "\(text["text"]!.serialized().prefix(60))")
+        }
+    }
+
+    /// Into a folder's tokenizer.model and back into tables.
+    @Test func carriesTheTokenizerThereAndBack() throws {
+        let gguf = try #require(source.gguf), bytes = try ModelSource.tables(gguf, path: source.path).sentencePieceModel()
+        let model = try Tokenizer(sentencePieceModel: bytes)
+        let tables = try TokenizerTables(sentencePieceModel: bytes, config: nil, subject: "tokenizer.model", count: 262_144)
+        let back = try Tokenizer(tables: tables)
+        for text in try #require(golden["texts"]?.array) where !text["text"]!.string!.contains("<") {
+            let wanted = text["ids"]!.array!.map { Int32($0.int!) }
+            #expect(back.encode(text["text"]!.string!, addSpecial: true, parseSpecial: true) == wanted)
+            #expect(model.encode(text["text"]!.string!, addSpecial: true, parseSpecial: false) == wanted)
         }
     }
 

@@ -16,12 +16,20 @@ enum TokenizerExport {
     static func write(_ source: ModelSource, to folder: AtomicFolder) throws(InputError) -> (byteCount: Int, notes: [String]) {
         guard let gguf = source.gguf else { return (try copy(from: source.path, to: folder), []) }
         guard let model = try gguf.string("tokenizer.ggml.model") else { return (0, ["\(source.path): has no tokenizer, so the folder has none"]) }
-        guard model == "gpt2" else {
-            return (0, ["\(source.path): its tokenizer is of the kind \(model), which cannot be written as tokenizer.json; add the model's own"])
+        guard model == "gpt2" || model == "llama" else {
+            return (0, ["\(source.path): its tokenizer is of the kind \(model), which cannot be written into a folder; add the model's own"])
         }
         let tables = try ModelSource.tables(gguf, path: source.path)
-        var byteCount = try folder.write("tokenizer.json", tables.tokenizerJSON().serialized(pretty: true) + "\n")
-        var config: JSONObject = ["tokenizer_class": .string("PreTrainedTokenizerFast"), "clean_up_tokenization_spaces": .bool(false)]
+        var byteCount = 0, config: JSONObject = ["clean_up_tokenization_spaces": .bool(false)]
+        if model == "gpt2" {
+            byteCount += try folder.write("tokenizer.json", tables.tokenizerJSON().serialized(pretty: true) + "\n")
+            config["tokenizer_class"] = .string("PreTrainedTokenizerFast")
+        } else {
+            byteCount += try write(tables.sentencePieceModel(), "tokenizer.model", to: folder)
+            config["tokenizer_class"] = .string(source.description.architecture.hasPrefix("gemma") ? "GemmaTokenizer" : "LlamaTokenizer")
+            config["add_bos_token"] = .bool(tables.addsBOS ?? true)
+            config["add_eos_token"] = .bool(tables.addsEOS ?? false)
+        }
         config["model_max_length"] = .integer(source.description.contextLength)
         for (key, id) in [("bos_token", tables.bos), ("eos_token", tables.eos), ("unk_token", tables.unknown), ("pad_token", tables.padding)] {
             guard let id, id >= 0, id < tables.tokens.count else { continue }
@@ -32,6 +40,13 @@ enum TokenizerExport {
         return (byteCount, [])
     }
 
+    private static func write(_ bytes: [UInt8], _ name: String, to folder: AtomicFolder) throws(InputError) -> Int {
+        let file = try AtomicFile(path: folder.temporaryPath + "/" + name)
+        try file.write(bytes)
+        try file.commit()
+        return file.byteCount
+    }
+
     private static func copy(from path: String, to folder: AtomicFolder) throws(InputError) -> Int {
         var byteCount = 0, names = files + ModelSource.embeddingFiles
         for name in ModelSource.poolingFolders where fileExists(path + "/" + name + "/config.json") {
@@ -39,10 +54,7 @@ enum TokenizerExport {
             names.append(name + "/config.json")
         }
         for name in names where fileExists(path + "/" + name) {
-            let file = try AtomicFile(path: folder.temporaryPath + "/" + name)
-            try file.write(FileReader.contents(of: path + "/" + name))
-            try file.commit()
-            byteCount += file.byteCount
+            byteCount += try write(FileReader.contents(of: path + "/" + name), name, to: folder)
         }
         return byteCount
     }
@@ -51,17 +63,16 @@ enum TokenizerExport {
 
     /// Adds the `tokenizer.*` keys; returns notes on what could not be written.
     static func addTables(of source: ModelSource, to metadata: inout GGUFMetadata) throws(InputError) -> [String] {
-        let file = source.path + "/tokenizer.json", config = source.path + "/tokenizer_config.json"
-        guard fileExists(file) else { return ["\(source.path): has no tokenizer.json, so the GGUF file has no tokenizer"] }
-        let tables = try TokenizerTables(
-            tokenizerJSON: FileReader.contents(of: file), config: fileExists(config) ? FileReader.contents(of: config) : nil, subject: file,
-            count: source.description.vocabularySize)
+        guard let tables = try tables(ofFolder: source.path, count: source.description.vocabularySize) else {
+            return ["\(source.path): has no tokenizer.json, so the GGUF file has no tokenizer"]
+        }
         let prefix = "tokenizer.ggml."
         metadata.set(prefix + "model", .string(tables.model))
         if let pre = tables.pre { metadata.set(prefix + "pre", .string(pre)) }
         metadata.set(prefix + "tokens", .strings(tables.tokens))
         metadata.set(prefix + "token_type", .integers(tables.tokenTypes))
-        metadata.set(prefix + "merges", .strings(tables.merges))
+        if !tables.scores.isEmpty { metadata.set(prefix + "scores", .numbers(tables.scores)) }
+        if tables.merges.count > 0 { metadata.set(prefix + "merges", .strings(tables.merges)) }
         let ids = [("bos", tables.bos), ("eos", tables.eos), ("unknown", tables.unknown), ("padding", tables.padding)]
         for (name, id) in ids { if let id { metadata.set("\(prefix)\(name)_token_id", .integer(id)) } }
         if let adds = tables.addsBOS { metadata.set(prefix + "add_bos_token", .bool(adds)) }
@@ -69,5 +80,18 @@ enum TokenizerExport {
         if let adds = tables.addsSpacePrefix { metadata.set(prefix + "add_space_prefix", .bool(adds)) }
         if let template = try source.chatTemplate() { metadata.set("tokenizer.chat_template", .string(template)) }
         return []
+    }
+
+    /// A tokenizer.model says what llama.cpp needs of SentencePiece's pieces, their scores; a tokenizer.json beside it says no more.
+    private static func tables(ofFolder path: String, count: Int) throws(InputError) -> TokenizerTables? {
+        func contents(_ name: String) throws(InputError) -> [UInt8]? {
+            fileExists(path + "/" + name) ? try FileReader.contents(of: path + "/" + name) : nil
+        }
+        let config = try contents("tokenizer_config.json")
+        if let bytes = try contents("tokenizer.model") {
+            return try TokenizerTables(sentencePieceModel: bytes, config: config, subject: path + "/tokenizer.model", count: count)
+        }
+        guard let bytes = try contents("tokenizer.json") else { return nil }
+        return try TokenizerTables(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json", count: count)
     }
 }

@@ -1,0 +1,105 @@
+import ApusBase
+
+/// SentencePiece's BPE with a piece for each byte, the tokenizer of LLaMA 1 and 2, Mistral, Gemma and Phi-3, between `tokenizer.model` and the
+/// tables of a GGUF file. There user-defined pieces hold spaces, which are marks in the model's file.
+extension TokenizerTables {
+    /// - Parameters:
+    ///   - config: the bytes of `tokenizer_config.json`, which names tokens and adds some.
+    ///   - count: rows of the embedding; ids beyond the vocabulary become unused tokens.
+    /// - Throws: an `InputError` when the model does what GGUF's tables have no words for.
+    package init(sentencePieceModel bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
+        let file = try SentencePieceModel(bytes, subject: subject)
+        guard file.kind == .bpe, file.hasByteFallback, file.charsMap.isEmpty, !file.removesExtraSpaces, file.escapesSpaces, !file.spaceIsSuffix else {
+            throw InputError(
+                subject, "only BPE with a piece for each byte that leaves texts as they are can be written as GGUF's tables",
+                remedy: "convert to a folder instead")
+        }
+        guard file.pieces.count <= count else {
+            throw InputError(subject, "has \(file.pieces.count) pieces, but the model's embedding only \(count) rows")
+        }
+        let added = try Self.addedTokens(config, below: count, subject: subject)
+        var tokens = StringTable(), types: [Int] = [], scores: [Double] = []
+        for id in 0..<count {
+            let isPiece = id < file.pieces.count
+            if let (text, isSpecial) = added[id] {
+                tokens.append(text.utf8)
+                types.append(Int((isSpecial ? Vocabulary.Kind.control : .userDefined).rawValue))
+            } else if isPiece {
+                let isUserDefined = file.types[id] == Int(Vocabulary.Kind.userDefined.rawValue)
+                tokens.append(isUserDefined ? Self.replacing(file.pieces[id], SentencePieceNormalizer.mark, with: [0x20]) : file.pieces[id])
+                types.append(file.types[id])
+            } else {
+                tokens.append("[PAD\(id)]".utf8)
+                types.append(Int(Vocabulary.Kind.unused.rawValue))
+            }
+            scores.append(isPiece ? file.scores[id] : -10000)
+        }
+        self.init(subject: subject, model: "llama", pre: "default", tokens: tokens, tokenTypes: types)
+        self.scores = scores
+        let vocabulary = try Vocabulary(texts: tokens, kinds: types.map { Vocabulary.Kind(rawValue: UInt8($0))! }, subject: subject)
+        let (named, statesBOS, statesEOS) = try Tokenizer.settings(config, vocabulary, subject: subject)
+        bos = named.bos.map(Int.init) ?? vocabulary.id(file.bos)
+        eos = named.eos.map(Int.init) ?? vocabulary.id(file.eos)
+        padding = named.padding.map(Int.init) ?? vocabulary.id(file.padding)
+        unknown = named.unknown.map(Int.init) ?? types.firstIndex(of: Int(Vocabulary.Kind.unknown.rawValue))
+        (addsBOS, addsEOS) = (statesBOS ?? true, statesEOS ?? false)
+        addsSpacePrefix = file.addsDummyPrefix
+    }
+
+    /// `added_tokens_decoder` of `tokenizer_config.json`: text, and whether it is a control token, by id.
+    private static func addedTokens(_ config: [UInt8]?, below count: Int, subject: String) throws(InputError) -> [Int: (String, Bool)] {
+        guard let config, let list = try JSON(parsing: config, subject: subject)["added_tokens_decoder"]?.object else { return [:] }
+        var added: [Int: (String, Bool)] = [:]
+        for (key, value) in list.members {
+            guard let id = Int(key), (0..<count).contains(id), let text = value["content"]?.string, !text.isEmpty else {
+                throw InputError(subject + " with its tokenizer_config.json", at: "added_tokens_decoder.\(key)", "is no token with an id below \(count)")
+            }
+            // The unknown token stays one.
+            if text != "<unk>" { added[id] = (text, value["special"]?.bool ?? false) }
+        }
+        return added
+    }
+
+    /// The bytes of a `tokenizer.model` that encodes as these tables of the kind "llama" do.
+    /// - Throws: an `InputError` when the tables are wrong.
+    package func sentencePieceModel() throws(InputError) -> [UInt8] {
+        _ = try Tokenizer(tables: self)
+        var kinds = tokenTypes.isEmpty ? Array(repeating: 1, count: tokens.count) : tokenTypes
+        // Gemma's files name it among the control tokens.
+        if !kinds.contains(2), let unknown { kinds[unknown] = 2 }
+        guard model == "llama", let unknownID = kinds.firstIndex(of: 2), kinds.lastIndex(of: 2) == unknownID, scores.count == tokens.count else {
+            throw InputError(subject, at: "tokenizer.ggml.token_type", "a tokenizer.model has exactly one unknown token")
+        }
+        var file = ProtobufWriter()
+        for id in 0..<tokens.count {
+            guard !tokens[id].isEmpty, (1...6).contains(kinds[id]) else {
+                throw InputError(subject, at: "tokenizer.ggml.tokens", "token \(id) has no text, or its type is not from 1 to 6")
+            }
+            let isUserDefined = kinds[id] == Int(Vocabulary.Kind.userDefined.rawValue)
+            var piece = ProtobufWriter()
+            piece.bytes(1, isUserDefined ? Self.replacing(tokens[id], [0x20], with: SentencePieceNormalizer.mark) : tokens[id])
+            piece.fixed32(2, Float(scores[id]).bitPattern)
+            piece.integer(3, kinds[id])
+            file.bytes(1, piece.bytes)
+        }
+        var trainer = ProtobufWriter(), normalizer = ProtobufWriter()
+        trainer.integer(3, 2)  // BPE
+        trainer.integer(4, tokens.count)
+        trainer.integer(35, 1)  // a piece for each byte
+        for (offset, id) in [unknownID, bos ?? -1, eos ?? -1, padding ?? -1].enumerated() {
+            trainer.integer(40 + offset, id)
+            if id >= 0 { trainer.bytes(45 + offset, tokens[id]) }
+        }
+        normalizer.bytes(1, "identity".utf8)
+        normalizer.integer(3, addsSpacePrefix ?? true ? 1 : 0)
+        normalizer.integer(4, 0)  // spaces stay
+        normalizer.integer(5, 1)  // as marks
+        file.bytes(2, trainer.bytes)
+        file.bytes(3, normalizer.bytes)
+        return file.bytes
+    }
+
+    private static func replacing(_ text: ArraySlice<UInt8>, _ old: [UInt8], with new: [UInt8]) -> ArraySlice<UInt8> {
+        Array(text).split(separator: old, omittingEmptySubsequences: false).joined(separator: new).reduce(into: []) { $0.append($1) }
+    }
+}
