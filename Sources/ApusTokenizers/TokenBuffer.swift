@@ -41,6 +41,9 @@ struct TokenBuffer {
         count += more
     }
 
+    /// Takes off the tokens behind the first `count`.
+    mutating func truncate(to count: Int) { self.count = count }
+
     /// Takes up tokens written behind the last.
     @inline(__always)
     mutating func advance(by more: Int) { count += more }

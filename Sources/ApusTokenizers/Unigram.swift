@@ -61,6 +61,10 @@ final class UnigramWords: WordModel {
     @exclusivity(unchecked) private(set) var tokens: UnsafeMutablePointer<UInt32>
     @exclusivity(unchecked) private var best: UnsafeMutablePointer<Step>
     @exclusivity(unchecked) private var capacity = 64
+    /// Two ways are as good but for rounding, which depends on the sum that they start from.
+    @exclusivity(unchecked) private(set) var dependsOnContext = false
+    /// More than rounding adds up to, in sums of some million.
+    private static let tie = 1e-7
 
     /// The best way to an end: the score, the token that ends there and where it starts.
     private struct Step {
@@ -96,6 +100,7 @@ final class UnigramWords: WordModel {
     @inline(never)
     func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int {
         reserve(count)
+        dependsOnContext = false
         model.scores.withUnsafeBufferPointer { scores in
             search(p, count, scores) { score, sum in score + sum }
         }
@@ -154,12 +159,24 @@ final class UnigramWords: WordModel {
             let id = model.trie.id(at: node)
             guard id >= 0 else { continue }
             let score = sum(scores[Int(id)], reached)
-            if best[end].start < 0 || score > best[end].score { best[end] = Step(score: score, token: UInt32(id), start: Int32(at)) }
+            offer(Step(score: score, token: UInt32(id), start: Int32(at)), end)
             if end == single { hasSingle = true }
         }
         if !hasSingle {
             let score = sum(model.unknownScore, reached)
-            if best[single].start < 0 || score > best[single].score { best[single] = Step(score: score, token: model.unknown, start: Int32(at)) }
+            offer(Step(score: score, token: model.unknown, start: Int32(at)), single)
+        }
+    }
+
+    /// Takes a way to `end` that is better than those before.
+    @inline(__always)
+    private func offer(_ step: Step, _ end: Int) {
+        if best[end].start < 0 {
+            best[end] = step
+        } else {
+            let gain = step.score - best[end].score
+            if abs(gain) < Self.tie { dependsOnContext = true }
+            if gain > 0 { best[end] = step }
         }
     }
 

@@ -6,10 +6,18 @@ protocol WordModel: AnyObject {
     var fusedToken: Int32 { get }
     /// The tokens of the word encoded last.
     var tokens: UnsafeMutablePointer<UInt32> { get }
+    /// Whether the word encoded last may have other tokens where it stands behind other words of its piece.
+    var dependsOnContext: Bool { get }
     /// Where the word ends that starts at `p`: no token reaches over it. Words over `PairMerger.longestPiece` are not asked for.
     func wordEnd(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8>
     /// Encodes a word and returns the number of its tokens.
     func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int
+}
+
+extension WordModel {
+    var dependsOnContext: Bool {
+        @inline(__always) get { false }
+    }
 }
 
 /// What a call of `Tokenizer.encode` drives, whatever the model is.
@@ -45,46 +53,62 @@ final class WordEncoder<Model: WordModel>: PieceEncoder {
         _ piece: Range<UnsafePointer<UInt8>>, _ readableEnd: UnsafePointer<UInt8>,
         _ wordEnd: (UnsafePointer<UInt8>, UnsafePointer<UInt8>) -> UnsafePointer<UInt8>
     ) {
-        if Model.fusesUnknown { pieceStart = output.count }
+        pieceStart = output.count
         var p = piece.lowerBound
         let end = piece.upperBound
         while p < end {
             let next = wordEnd(p, end)
-            encodeWord(p, next - p, readable: readableEnd - p)
+            guard encodeWord(p, next - p, readable: readableEnd - p) || p == piece.lowerBound else {
+                // All words of the piece are one then.
+                output.truncate(to: pieceStart)
+                encodeLongWord(piece.lowerBound, piece.count)
+                return
+            }
             p = next
         }
     }
 
+    /// Returns whether the word's tokens are right whatever stands before it.
     @inline(__always)
-    private func encodeWord(_ p: UnsafePointer<UInt8>, _ count: Int, readable: Int) {
+    private func encodeWord(_ p: UnsafePointer<UInt8>, _ count: Int, readable: Int) -> Bool {
         guard count <= WordCache.longestWord else { return encodeLongWord(p, count) }
         let key = WordCache.key(p, count, readable: readable)
         let slot = cache.slot(key)
         var cached = cache.count(in: slot, for: key)
         if cached == 0 {
             let encoded = model.encode(p, count)
-            guard encoded > 0, encoded <= WordCache.mostTokens else { return append(model.tokens, encoded) }
+            guard encoded > 0, encoded <= WordCache.mostTokens, !model.dependsOnContext else {
+                append(model.tokens, encoded)
+                return !model.dependsOnContext
+            }
             cache.store(key, model.tokens, encoded, in: slot)
             cached = encoded
         }
         output.reserve(WordCache.mostTokens)
         let tokens = cache.tokens(in: slot)
-        if Model.fusesUnknown, isFused(tokens[0]) { return appendFused(tokens, cached) }
+        if Model.fusesUnknown, isFused(tokens[0]) {
+            appendFused(tokens, cached)
+            return true
+        }
         // All seven are copied: a fixed number of moves costs less than a loop.
         let target = output.tokens + output.count
         for i in 0..<WordCache.mostTokens { target[i] = tokens[i] }
         output.advance(by: cached)
+        return true
     }
 
-    @inline(never)
-    private func encodeLongWord(_ p: UnsafePointer<UInt8>, _ count: Int) {
+    @inline(never) @discardableResult
+    private func encodeLongWord(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
         var at = 0
+        var isIndependent = true
         while at < count {
             let length = min(count - at, PairMerger.longestPiece)
             let encoded = model.encode(p + at, length)
             append(model.tokens, encoded)
+            isIndependent = isIndependent && !model.dependsOnContext
             at += length
         }
+        return isIndependent
     }
 
     private func append(_ tokens: UnsafePointer<UInt32>, _ count: Int) {
