@@ -14,9 +14,10 @@ extension TokenizerFile {
 
     private func add(_ component: JSON, to result: inout TokenDecoder, _ isFused: inout Bool, at location: String) throws(InputError) {
         guard let type = component["type"]?.string else { throw error(location, "must have a \"type\"") }
+        if let known = Self.decoderOptions[type] { try check(component, known, at: location) }
         switch type {
         case "Sequence":
-            for (index, part) in (component["decoders"]?.array ?? []).enumerated() {
+            for (index, part) in try parts(component, "decoders", at: location).enumerated() {
                 try add(part, to: &result, &isFused, at: "\(location).decoders[\(index)]")
             }
         case "ByteLevel": result.isByteLevel = true
@@ -32,15 +33,20 @@ extension TokenizerFile {
             result.steps.append(.replace(Array(old.utf8), with: Array(new.utf8)))
         case _ where isFused: throw error(location, "the decoder \"\(type)\" after \"Fuse\" is not supported")
         case "Metaspace":
-            let scheme = component["prepend_scheme"]?.string ?? (component["add_prefix_space"]?.bool ?? true ? "always" : "never")
-            result.steps.append(.metaspace(mark: try mark(component, at: location), dropsFirst: scheme != "never"))
+            let scheme = try prepending(component, at: location)
+            result.steps.append(.metaspace(mark: try mark(component, at: location), dropsFirst: scheme != .never))
         case "WordPiece":
-            let prefix = component["prefix"]?.string ?? "##"
-            result.steps.append(.wordPiece(prefix: Array(prefix.utf8), cleansUp: component["cleanup"]?.bool ?? true))
-        case "BPEDecoder": result.steps.append(.wordEnd(Array((component["suffix"]?.string ?? "</w>").utf8)))
+            let prefix = try text(component, "prefix", at: location) ?? "##"
+            result.steps.append(.wordPiece(prefix: Array(prefix.utf8), cleansUp: try flag(component, "cleanup", true, at: location)))
+        case "BPEDecoder": result.steps.append(.wordEnd(Array((try text(component, "suffix", at: location) ?? "</w>").utf8)))
         default: throw error(location, "the decoder \"\(type)\" is not supported")
         }
     }
+
+    private static let decoderOptions: [String: Set<String>] = [
+        "ByteLevel": byteLevelOptions, "ByteFallback": [], "Fuse": [], "Strip": ["content", "start", "stop"], "Replace": ["pattern", "content"],
+        "Metaspace": metaspaceOptions, "WordPiece": ["prefix", "cleanup"], "BPEDecoder": ["suffix"],
+    ]
 
     private func addStrip(_ component: JSON, to result: inout TokenDecoder, _ isFused: Bool, at location: String) throws(InputError) {
         guard let content = component["content"]?.string, content.unicodeScalars.count == 1, let start = component["start"]?.int,

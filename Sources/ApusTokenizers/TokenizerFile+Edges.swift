@@ -19,13 +19,14 @@ extension TokenizerFile {
             throw error(location, "must have a \"type\"")
         }
         switch type {
-        case "ByteLevel": break  // moves offsets only
+        case "ByteLevel": try check(component, Self.byteLevelOptions, at: location)  // moves offsets only
         case "Sequence":
-            for (index, part) in (component["processors"]?.array ?? []).enumerated() {
+            for (index, part) in try parts(component, "processors", at: location).enumerated() {
                 try add(part, to: &edges, vocabulary, at: "\(location).processors[\(index)]")
             }
         case "TemplateProcessing": try addTemplate(component, to: &edges, vocabulary, at: location)
         case "RobertaProcessing", "BertProcessing":
+            try check(component, ["cls", "sep", "trim_offsets", "add_prefix_space"], at: location)
             edges.prefix.insert(try token(component["cls"]?.array?.last, vocabulary, at: location + ".cls"), at: 0)
             edges.suffix.append(try token(component["sep"]?.array?.last, vocabulary, at: location + ".sep"))
         default: throw error(location, "the post-processor \"\(type)\" is not supported")
@@ -33,6 +34,7 @@ extension TokenizerFile {
     }
 
     private func addTemplate(_ component: JSON, to edges: inout Edges, _ vocabulary: Vocabulary, at location: String) throws(InputError) {
+        try check(component, ["single", "pair", "special_tokens"], at: location)
         var (before, after): ([Int32], [Int32]) = ([], [])
         var isAfter = false
         for (index, item) in (component["single"]?.array ?? []).enumerated() {

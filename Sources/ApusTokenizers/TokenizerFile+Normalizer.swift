@@ -12,15 +12,16 @@ extension TokenizerFile {
             if component.isNull { return }
             throw error(location, "must have a \"type\"")
         }
-        func flag(_ key: String, _ value: Bool) -> Bool { component[key]?.bool ?? value }
+        func flag(_ key: String, _ value: Bool) throws(InputError) -> Bool { try self.flag(component, key, value, at: location) }
+        if let known = Self.normalizerOptions[type] { try check(component, known, at: location) }
         switch type {
         case "Sequence":
-            for (index, part) in (component["normalizers"]?.array ?? []).enumerated() {
+            for (index, part) in try parts(component, "normalizers", at: location).enumerated() {
                 try add(part, to: &result, at: "\(location).normalizers[\(index)]")
             }
         case "NFC", "NFD", "NFKC", "NFKD": result.steps.append(.unicode(Normalization.Form(rawValue: type)!))
         case "Lowercase": result.steps.append(.lowercase)
-        case "Strip": result.steps.append(.strip(left: flag("strip_left", true), right: flag("strip_right", true)))
+        case "Strip": result.steps.append(.strip(left: try flag("strip_left", true), right: try flag("strip_right", true)))
         case "StripAccents": result.steps.append(.stripAccents)
         case "Nmt": result.steps.append(.nmt)
         case "Replace": result.steps.append(try replacement(component, at: location))
@@ -29,19 +30,25 @@ extension TokenizerFile {
             result.steps.append(.prepend(Array(text.utf8)))
         case "Precompiled":
             // An empty table changes nothing.
-            guard let text = component["precompiled_charsmap"]?.string, !text.isEmpty else { return }
+            guard let text = try text(component, "precompiled_charsmap", at: location), !text.isEmpty else { return }
             guard let bytes = Base64.decoded(text.utf8) else { throw error(location, "\"precompiled_charsmap\" must be base64") }
             result.steps.append(.charsMap(try PrecompiledCharsMap(bytes, subject: subject)))
         case "BertNormalizer":
-            let lowercases = flag("lowercase", true)
+            let lowercases = try flag("lowercase", true)
             result.steps.append(
                 .bert(
                     BertNormalizer(
-                        cleansText: flag("clean_text", true), setsChineseApart: flag("handle_chinese_chars", true),
-                        stripsAccents: component["strip_accents"]?.bool ?? lowercases, lowercases: lowercases)))
+                        cleansText: try flag("clean_text", true), setsChineseApart: try flag("handle_chinese_chars", true),
+                        stripsAccents: try flag("strip_accents", lowercases), lowercases: lowercases)))
         default: throw error(location, "the normalizer \"\(type)\" is not supported")
         }
     }
+
+    private static let normalizerOptions: [String: Set<String>] = [
+        "NFC": [], "NFD": [], "NFKC": [], "NFKD": [], "Lowercase": [], "Strip": ["strip_left", "strip_right"], "StripAccents": [], "Nmt": [],
+        "Replace": ["pattern", "content"], "Prepend": ["prepend"], "Precompiled": ["precompiled_charsmap"],
+        "BertNormalizer": ["clean_text", "handle_chinese_chars", "strip_accents", "lowercase"],
+    ]
 
     private func replacement(_ component: JSON, at location: String) throws(InputError) -> Normalizer.Step {
         guard let content = component["content"]?.string else { throw error(location, "must have a text \"content\"") }
@@ -55,8 +62,17 @@ extension TokenizerFile {
 
     /// The mark for spaces, one character.
     func mark(_ component: JSON, at location: String) throws(InputError) -> [UInt8] {
-        let text = component["replacement"]?.string ?? "▁"
+        let text = try text(component, "replacement", at: location) ?? "▁"
         guard text.unicodeScalars.count == 1 else { throw error(location, "\"replacement\" must be one character") }
         return Array(text.utf8)
+    }
+
+    /// Where the mark for spaces is put before text.
+    func prepending(_ component: JSON, at location: String) throws(InputError) -> PreTokenizer.Metaspace.Prepending {
+        let old = try flag(component, "add_prefix_space", true, at: location) ? "always" : "never"
+        guard let prepending = PreTokenizer.Metaspace.Prepending(rawValue: try text(component, "prepend_scheme", at: location) ?? old) else {
+            throw error(location, "\"prepend_scheme\" must be always, first or never")
+        }
+        return prepending
     }
 }

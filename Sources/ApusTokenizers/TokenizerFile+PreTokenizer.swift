@@ -24,6 +24,11 @@ extension TokenizerFile {
         var hasByteLevel = false
         var addsPrefixSpace = false
 
+        private static let options: [String: Set<String>] = [
+            "ByteLevel": byteLevelOptions, "Split": ["pattern", "behavior", "invert"], "Digits": ["individual_digits"], "Punctuation": ["behavior"],
+            "Whitespace": [], "WhitespaceSplit": [], "Metaspace": metaspaceOptions, "BertPreTokenizer": [],
+        ]
+
         init(file: TokenizerFile) { self.file = file }
 
         mutating func add(_ component: JSON, at location: String) throws(InputError) {
@@ -31,15 +36,16 @@ extension TokenizerFile {
                 if component.isNull { return }
                 throw file.error(location, "must have a \"type\"")
             }
+            if let known = Self.options[type] { try file.check(component, known, at: location) }
             switch type {
             case "Sequence":
-                for (index, part) in (component["pretokenizers"]?.array ?? []).enumerated() {
+                for (index, part) in try file.parts(component, "pretokenizers", at: location).enumerated() {
                     try add(part, at: "\(location).pretokenizers[\(index)]")
                 }
             case "ByteLevel": try addByteLevel(component, at: location)
             case "Split": try addSplit(component, at: location)
             case "Digits":
-                let pattern = component["individual_digits"]?.bool ?? false ? #"\p{N}"# : #"\p{N}+"#
+                let pattern = try file.flag(component, "individual_digits", false, at: location) ? #"\p{N}"# : #"\p{N}+"#
                 try addPattern(pattern, .isolated, inverted: false, at: location)
             case "Punctuation":
                 let behavior = try behavior(component["behavior"] ?? .string("Isolated"), at: location)
@@ -54,21 +60,18 @@ extension TokenizerFile {
 
         private mutating func addByteLevel(_ component: JSON, at location: String) throws(InputError) {
             guard !hasByteLevel else { throw file.error(location, "\"ByteLevel\" occurs twice") }
-            if component["add_prefix_space"]?.bool ?? true {
+            if try file.flag(component, "add_prefix_space", true, at: location) {
                 guard stages.isEmpty else { throw file.error(location, "\"add_prefix_space\" after other pre-tokenizers is not supported") }
                 addsPrefixSpace = true
             }
-            if component["use_regex"]?.bool ?? true { try addPattern(WordScanner.gpt2Pattern, .isolated, inverted: false, at: location) }
+            if try file.flag(component, "use_regex", true, at: location) { try addPattern(WordScanner.gpt2Pattern, .isolated, inverted: false, at: location) }
             hasByteLevel = true
         }
 
         private mutating func addMetaspace(_ component: JSON, at location: String) throws(InputError) {
-            let name = component["prepend_scheme"]?.string ?? (component["add_prefix_space"]?.bool ?? true ? "always" : "never")
-            guard let prepending = PreTokenizer.Metaspace.Prepending(rawValue: name) else {
-                throw file.error(location, "\"prepend_scheme\" must be always, first or never")
-            }
+            let prepending = try file.prepending(component, at: location)
             let mark = try file.mark(component, at: location)
-            let metaspace = PreTokenizer.Metaspace(mark: mark, prepending: prepending, splits: component["split"]?.bool ?? true)
+            let metaspace = PreTokenizer.Metaspace(mark: mark, prepending: prepending, splits: try file.flag(component, "split", true, at: location))
             try add(.metaspace(metaspace), "Metaspace", at: location)
         }
 
@@ -89,7 +92,7 @@ extension TokenizerFile {
                 throw file.error(location, "\"pattern\" must hold a \"Regex\" or a \"String\"")
             }
             let behavior = try behavior(component["behavior"] ?? .null, at: location)
-            try addPattern(pattern, behavior, inverted: component["invert"]?.bool ?? false, at: location)
+            try addPattern(pattern, behavior, inverted: file.flag(component, "invert", false, at: location), at: location)
         }
 
         private func behavior(_ value: JSON, at location: String) throws(InputError) -> PreTokenizer.Behavior {

@@ -38,7 +38,8 @@ struct TokenizerFile {
             case "decoder": file.decoder = try reader.readValue()
             case "model": try file.readModel(&reader)
             // Truncation and padding are settings of the caller's batch, which transformers resets at each call.
-            default: try reader.skipValue()
+            case "version", "truncation", "padding": try reader.skipValue()
+            default: throw file.error(key, "is not known of a tokenizer.json")
             }
         }
         try reader.finish()
@@ -57,11 +58,13 @@ struct TokenizerFile {
             guard let id = token["id"]?.int, id >= 0, let text = token["content"]?.string, !text.isEmpty else {
                 throw error("added_tokens[\(index)]", "must have an \"id\" from 0 upwards and a \"content\" that is not empty")
             }
-            func flag(_ key: String) -> Bool { token[key]?.bool ?? false }
+            let location = "added_tokens[\(index)]"
+            try check(token, ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"], at: location)
+            func flag(_ key: String) throws(InputError) -> Bool { try self.flag(token, key, false, at: location) }
             addedTokens.append(
                 AddedToken(
-                    id: id, text: text, isSpecial: flag("special"), stripsLeft: flag("lstrip"), stripsRight: flag("rstrip"),
-                    isWholeWord: flag("single_word"), isNormalized: flag("normalized")))
+                    id: id, text: text, isSpecial: try flag("special"), stripsLeft: try flag("lstrip"), stripsRight: try flag("rstrip"),
+                    isWholeWord: try flag("single_word"), isNormalized: try flag("normalized")))
         }
     }
 
