@@ -53,6 +53,10 @@ final class MergeTable: @unchecked Sendable {
             guard let id = vocabulary.id(p, count) else { return false }
             return isText(id)
         }
+        // A part must have a token's length, of which there are few: long texts are not looked up byte by byte.
+        var lengths = Array(repeating: false, count: (0..<vocabulary.count).reduce(4) { max($0, vocabulary.text($1).count) } + 1)
+        for id in 0..<vocabulary.count { lengths[vocabulary.text(id).count] = true }
+        for length in 1...4 { lengths[length] = true }
         var found: [(pair: UInt64, merge: Merge)] = []
         found.reserveCapacity(2 * vocabulary.count)
         for whole in 0..<vocabulary.count where isText(whole) {
@@ -61,7 +65,9 @@ final class MergeTable: @unchecked Sendable {
             let end = base + text.count
             var middle = base + UTF8Scanning.scalar(base, end).length
             while middle < end {
-                if canBe(base, middle - base), canBe(middle, end - middle), let left = id(base, middle - base), let right = id(middle, end - middle) {
+                if lengths[middle - base], lengths[end - middle], canBe(base, middle - base), canBe(middle, end - middle), let left = id(base, middle - base),
+                    let right = id(middle, end - middle)
+                {
                     found.append((UInt64(left) << 32 | UInt64(right), UInt64(ranks[whole]) << 32 | UInt64(whole)))
                 }
                 middle += UTF8Scanning.scalar(middle, end).length

@@ -15,17 +15,53 @@ enum Normalization {
     static func nfc(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         // U+0300 is the first code point that NFC changes; it starts with 0xCC.
         guard text.contains(where: { $0 >= 0xCC }) else { return nil }
-        return Array(String(String.UnicodeScalarView(String(decoding: text, as: UTF8.self)._nfc)).utf8)
+        return Array(String(String.UnicodeScalarView(withOrderedMarks(String(decoding: text, as: UTF8.self))._nfc)).utf8)
     }
 
-    static func decomposed(_ text: String) -> String { String(String.UnicodeScalarView(text._nfd)) }
+    static func decomposed(_ text: String) -> String { String(String.UnicodeScalarView(withOrderedMarks(text)._nfd)) }
 
     static func normalized(_ text: String, _ form: Form) -> String {
         switch form {
-        case .nfc: String(String.UnicodeScalarView(text._nfc))
+        case .nfc: String(String.UnicodeScalarView(withOrderedMarks(text)._nfc))
         case .nfd: decomposed(text)
-        case .nfkc: String(String.UnicodeScalarView(CompatibilityMappings.shared.decomposed(text)._nfc))
+        case .nfkc: String(String.UnicodeScalarView(withOrderedMarks(CompatibilityMappings.shared.decomposed(text))._nfc))
         case .nfkd: decomposed(CompatibilityMappings.shared.decomposed(text))
         }
+    }
+
+    /// Runs of marks beyond this length are put in order before the standard library does it, whose time grows with their square.
+    private static let longestRun = 32
+
+    /// The text with the marks of long runs in canonical order, which normalisation does not tell from the text itself.
+    private static func withOrderedMarks(_ text: String) -> String {
+        var run = 0
+        let isLong = text.unicodeScalars.contains { scalar in
+            run = CategorySet.marks.has(UnicodeCategories.shared.category(scalar.value)) ? run + 1 : 0
+            return run > longestRun
+        }
+        guard isLong else { return text }
+        var result = String.UnicodeScalarView()
+        var marks: [[Unicode.Scalar]] = []
+        func add(_ scalar: Unicode.Scalar) {
+            let combiningClass = Int(scalar.properties.canonicalCombiningClass.rawValue)
+            if combiningClass > 0 {
+                if marks.isEmpty { marks = Array(repeating: [], count: 256) }
+                marks[combiningClass].append(scalar)
+            } else {
+                finish()
+                result.append(scalar)
+            }
+        }
+        func finish() {
+            guard !marks.isEmpty else { return }
+            for group in marks { result.append(contentsOf: group) }
+            marks = []
+        }
+        for scalar in text.unicodeScalars {
+            // These are in no class themselves but stand for two marks that are.
+            if [0xF73, 0xF75, 0xF81].contains(scalar.value) { String(scalar)._nfd.forEach(add) } else { add(scalar) }
+        }
+        finish()
+        return String(result)
     }
 }
