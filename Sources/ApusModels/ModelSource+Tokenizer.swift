@@ -21,10 +21,15 @@ extension ModelSource {
         }
         for name in ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model"] {
             guard let bytes = try contents(name) else { continue }
+            // LLaMA 3 gave this name to a file of another kind.
+            if Tokenizer.isTiktoken(bytes) { return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name) }
             return try Tokenizer(sentencePieceModel: bytes, config: config, subject: path + "/" + name)
         }
         if let bytes = try contents("vocab.txt") { return try Tokenizer(vocabTxt: bytes, config: config, subject: path + "/vocab.txt") }
-        throw InputError(path, "holds no tokenizer.json, tokenizer.model or vocab.txt", remedy: "fetch the model's tokenizer")
+        if let name = fileNames(inFolder: path).filter({ $0.hasSuffix(".tiktoken") }).min(), let bytes = try contents(name) {
+            return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name)
+        }
+        throw InputError(path, "holds no tokenizer.json, tokenizer.model, vocab.txt or .tiktoken file", remedy: "fetch the model's tokenizer")
     }
 
     /// The same from metadata that is read already.

@@ -13,8 +13,16 @@ struct ByteLevelBPE: Sendable {
     init(
         vocabulary: Vocabulary, merges: StringTable, ignoresMerges: Bool, unknown: Int?, subject: String
     ) throws(InputError) {
+        try self.init(
+            vocabulary: vocabulary, merges: MergeTable(merges, vocabulary, subject: subject), ignoresMerges: ignoresMerges, unknown: unknown,
+            subject: subject)
+    }
+
+    init(
+        vocabulary: Vocabulary, merges: MergeTable, ignoresMerges: Bool, unknown: Int? = nil, subject: String
+    ) throws(InputError) {
         self.vocabulary = vocabulary
-        self.merges = try MergeTable(merges, vocabulary, subject: subject)
+        self.merges = merges
         self.ignoresMerges = ignoresMerges
         byteTokens = (0..<256).map { byte in
             var text: [UInt8] = []

@@ -49,6 +49,9 @@ struct PreTokenizerRecipe {
             + "|" + digits + #"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
 
+    /// OpenAI's o200k.
+    static var gpt4o: String { gpt4o(suffix: contractionSuffix, digits: #"\p{N}{1,3}"#) }
+
     private static let contractionSuffix = #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
 
     private static func patterns(named name: String) -> [String]? {

@@ -4,7 +4,7 @@ import ApusBase
 ///
 /// A tokenizer is plain values one after the other: the tokens that are matched in raw text, a normaliser, the tokens that are matched
 /// in normalised text, a pre-tokeniser, a model, what is put around the text, and a decoder. Safe to use from several threads at once.
-/// Made from a GGUF file's tables, `tokenizer.json`, `tokenizer.model` or `vocab.txt`.
+/// Made from a GGUF file's tables, `tokenizer.json`, `tokenizer.model`, `vocab.txt` or a tiktoken file.
 ///
 /// Text need not be UTF-8. Byte-level BPE encodes other bytes as they are, and decoding gives them back. (A few vocabularies, SmolLM2's
 /// among them, lack tokens for bytes that hardly occur in text; such bytes leave no token, as in the reference implementations.) The

@@ -1,0 +1,48 @@
+/// What the file of a published tiktoken vocabulary does not say: the pattern and the special tokens.
+struct TiktokenEncoding {
+    var pattern: String
+    var specialTokens: [String: Int]
+    var bos: String?
+    var eos: String?
+
+    /// Nil when no published vocabulary has this many ranks.
+    init?(rankCount: Int) {
+        let anyCase = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
+        eos = "<|endoftext|>"
+        switch rankCount {
+        case 50256:
+            (pattern, specialTokens) = (WordScanner.gpt2Pattern, ["<|endoftext|>": 50256])
+        case 50280:
+            // p50k: GPT-2's with runs of spaces behind it.
+            (pattern, specialTokens) = (WordScanner.gpt2Pattern, ["<|endoftext|>": 50256])
+        case 100256:
+            // At the end of a text white space is one piece, line ends or not, unlike in the kin of this pattern.
+            pattern =
+                #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"#
+            specialTokens = [
+                "<|endoftext|>": 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276,
+            ]
+        case 199_998:
+            pattern = PreTokenizerRecipe.gpt4o
+            specialTokens = ["<|endoftext|>": 199_999, "<|endofprompt|>": 200_018]
+        case 128_000:
+            pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}{1,3}"#)
+            (specialTokens, bos, eos) = (Self.llama3, "<|begin_of_text|>", "<|end_of_text|>")
+        case 151_643:
+            pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}"#)
+            specialTokens = ["<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645]
+            for extra in 0..<205 { specialTokens["<|extra_\(extra)|>"] = 151_646 + extra }
+        default: return nil
+        }
+    }
+
+    /// The 256 special tokens behind LLaMA 3's ranks.
+    private static let llama3: [String: Int] = {
+        let named = [
+            "begin_of_text", "end_of_text", "reserved_special_token_0", "reserved_special_token_1", "finetune_right_pad_id", "step_id",
+            "start_header_id", "end_header_id", "eom_id", "eot_id", "python_tag", "image",
+        ]
+        let all = named + (2..<246).map { "reserved_special_token_\($0)" }
+        return Dictionary(uniqueKeysWithValues: all.enumerated().map { ("<|\($1)|>", 128_000 + $0) })
+    }()
+}
