@@ -87,7 +87,7 @@ public enum JSON: Sendable, Equatable {
 public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     /// In the order in which they came.
     public private(set) var keys: [String] = []
-    private var values: [String: JSON] = [:]
+    private var values: [JSONKey: JSON] = [:]
 
     /// No members.
     public init() {}
@@ -96,12 +96,12 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     /// The value of a key. A new key goes to the end, a known one keeps its place, and nil takes it out.
     public subscript(key: String) -> JSON? {
-        get { values[key] }
+        get { values[JSONKey(key)] }
         set {
             if let newValue {
-                if values.updateValue(newValue, forKey: key) == nil { keys.append(key) }
-            } else if values.removeValue(forKey: key) != nil {
-                keys.removeAll { $0 == key }
+                if values.updateValue(newValue, forKey: JSONKey(key)) == nil { keys.append(key) }
+            } else if values.removeValue(forKey: JSONKey(key)) != nil {
+                keys.removeAll { JSONKey($0) == JSONKey(key) }
             }
         }
     }
@@ -109,5 +109,5 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     /// How many members.
     public var count: Int { keys.count }
     /// Keys and values in their order.
-    public var members: [(key: String, value: JSON)] { keys.map { ($0, values[$0]!) } }
+    public var members: [(key: String, value: JSON)] { keys.map { ($0, values[JSONKey($0)]!) } }
 }

@@ -40,13 +40,13 @@ package struct JSONReader {
 
     package mutating func readObject(_ member: (String, inout JSONReader) throws(InputError) -> Void) throws(InputError) {
         try enter(UInt8(ascii: "{"), "an object")
-        var seen: Set<String> = []
+        var seen: Set<JSONKey> = []
         if try peek() == UInt8(ascii: "}") { position += 1; depth -= 1; return }
         while true {
             let at = position
             guard try peek() == UInt8(ascii: "\"") else { throw error("a member's key, in quotes, must stand here") }
             let key = try readString()
-            guard seen.insert(key).inserted else { throw error("the key \"\(key)\" occurs twice in one object", at: at) }
+            guard seen.insert(JSONKey(key)).inserted else { throw error("the key \"\(key)\" occurs twice in one object", at: at) }
             guard try peek() == UInt8(ascii: ":") else { throw error("\":\" must follow a key") }
             position += 1
             try member(key, &self)
