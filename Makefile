@@ -18,7 +18,8 @@ test:
 	scripts/fetch-model.sh "$(CACHE)/models" >/dev/null || echo "the model could not be fetched: the tests that need it are skipped" >&2
 	scripts/fetch-encoder.sh "$(CACHE)/models" >/dev/null || echo "the encoder could not be fetched: the tests that need it are skipped" >&2
 	scripts/fetch-gemma.sh "$(CACHE)/models" >/dev/null || echo "Gemma 3 could not be fetched: the tests that need it are skipped" >&2
-	APUS_TEST_CACHE="$(CACHE)/tests" APUS_TEST_MODELS="$(CACHE)/models" swift test $(FLAGS)
+	APUS_TEST_CACHE="$(CACHE)/tests" APUS_TEST_MODELS="$(CACHE)/models" swift test $(FLAGS) --skip ApusHubTests
+	swift test $(FLAGS) --skip-build --filter ApusHubTests
 
 # Kernels on random shapes: this processor's under sanitizers, NEON under qemu. The first run compiles for some minutes. Then layers of
 # real sizes, for which 8 GB of memory and of /tmp are needed.
