@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
         .target(name: "CApusKernels", cSettings: [.define("_GNU_SOURCE")]),
@@ -39,10 +40,17 @@ let package = Package(
         .target(
             name: "ApusInference",
             dependencies: ["ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusDescription", "ApusBase"]),
+        .target(
+            name: "ApusTraining",
+            dependencies: [
+                "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints", "ApusDescription",
+                "ApusBase",
+                .product(name: "Yams", package: "Yams"),
+            ]),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusHub",
+                "ApusTraining", "ApusInference", "ApusModels", "ApusCheckpoints", "ApusTensor", "ApusDescription", "ApusTemplates", "ApusTokenizers", "ApusHub",
                 "ApusBase",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -65,6 +73,12 @@ let package = Package(
         .testTarget(
             name: "ApusInferenceTests",
             dependencies: ["ApusInference", "ApusModels", "ApusTemplates", "ApusTokenizers", "ApusCheckpoints", "ApusDescription", "ApusBase"]),
+        .testTarget(
+            name: "ApusTrainingTests",
+            dependencies: [
+                "ApusTraining", "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints",
+                "ApusDescription", "ApusBase",
+            ]),
         .testTarget(name: "ApusCommandTests", dependencies: ["apus", "stream-text", "ApusCheckpoints", "ApusBase"]),
     ]
 )
