@@ -2,8 +2,8 @@ import CApusKernels
 
 /// The instruction sets that kernels exist for.
 public enum InstructionSet: String, CaseIterable, Sendable {
-    /// Plain C; x86-64 with AVX2, with AVX-512 and VNNI, and with bf16 products as well; AArch64.
-    case scalar, avx2, avx512, avx512bf16, neon
+    /// Plain C; x86-64 with AVX2, with AVX-512 and VNNI, and with bf16 products as well; AArch64; AVX-512 and the matrix unit AMX.
+    case scalar, avx2, avx512, avx512bf16, neon, amx
 
     fileprivate var kernels: OpaquePointer? {
         let number: apus_isa =
@@ -13,6 +13,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
             case .avx512: APUS_ISA_AVX512
             case .avx512bf16: APUS_ISA_AVX512BF16
             case .neon: APUS_ISA_NEON
+            case .amx: APUS_ISA_AMX
             }
         return apus_kernels_for(Int32(number.rawValue))
     }

@@ -23,11 +23,10 @@ INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
 INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
   return (f32x16)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32((int32_t)pair));
 }
-// 32 activations as 16 pairs of bf16, rounded to nearest even.
-INLINE u32x16 bf16_pairs(f32x16 low, f32x16 high) { return (u32x16)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
 #endif
 #include "tiles.h"
 #include "products.h"
 #include "attend.h"
 #include "elementwise.h"
+#include "gemm.h"
 #pragma clang attribute pop

@@ -3,6 +3,7 @@
 #define APUS_INTERNAL_H
 
 #include "apus_kernels.h"
+#include "gemm_kernels.h"
 
 // 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. `start` is −offset · Σ of the levels
 // (of each half where the weights have half-block scales, else of the whole in start[0]), which undoes the offset of unsigned
@@ -69,6 +70,7 @@ struct apus_kernels {
   void (*rotary)(float *x, const float *cosines, const float *sines, int heads, int head_size, int pairs, bool interleaved);
   float (*log_sum_exp)(const float *x, int64_t count);
   int64_t (*argmax)(const float *x, int64_t count);
+  const apus_gemm_kernels *gemm[3];  // of APUS_F32, APUS_BF16 and APUS_F16
 };
 
 enum {
@@ -78,8 +80,10 @@ enum {
 };
 
 extern const apus_kernels apus_kernels_scalar;
+extern const apus_gemm_kernels apus_scalar_gemm[3];
 #if defined(__x86_64__)
-extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16;
+extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16, apus_kernels_amx;
+extern const apus_gemm_kernels apus_amx_gemm;
 #elif defined(__aarch64__)
 extern const apus_kernels apus_kernels_neon;
 #endif

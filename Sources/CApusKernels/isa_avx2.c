@@ -15,8 +15,9 @@
 #include "products.h"
 #include "attend.h"
 #include "elementwise.h"
+#include "gemm.h"
 #pragma clang attribute pop
 
 const apus_kernels apus_kernels_avx2 = {"avx2", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
-                                        log_sum_exp, argmax};
+                                        log_sum_exp, argmax, {&gemm_f32, &gemm_bf16, &gemm_f16}};
 #endif

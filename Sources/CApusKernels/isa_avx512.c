@@ -2,6 +2,10 @@
 #if defined(__x86_64__)
 #include "avx512.h"
 
-const apus_kernels apus_kernels_avx512 = {"avx512", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
-                                          log_sum_exp, argmax};
+#define TABLE(name, bf16)                                                                                                             \
+  {name, TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary, log_sum_exp, argmax,    \
+   {&gemm_f32, bf16, &gemm_f16}}
+const apus_kernels apus_kernels_avx512 = TABLE("avx512", &gemm_bf16);
+// The same, but products of bf16 run on the matrix unit (isa_amx.c).
+const apus_kernels apus_kernels_amx = TABLE("amx", &apus_amx_gemm);
 #endif

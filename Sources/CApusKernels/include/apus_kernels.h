@@ -28,7 +28,7 @@ void *apus_pool_scratch(apus_pool *pool, int thread, size_t bytes);
 // ---- Instruction sets (dispatch.c) ---------------------------------------------------------------------------------
 
 typedef struct apus_kernels apus_kernels;
-enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_AVX512BF16, APUS_ISA_NEON, APUS_ISA_COUNT };
+enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_AVX512BF16, APUS_ISA_NEON, APUS_ISA_AMX, APUS_ISA_COUNT };
 // The kernels of an instruction set, or NULL when this processor or build lacks it.
 const apus_kernels *apus_kernels_for(int isa);
 const apus_kernels *apus_kernels_best(void);
