@@ -31,6 +31,6 @@ import Testing
     @Test func namesStandForSizesFamiliesAndAll() {
         #expect(Preset.named("llama-2-7b").map(\.name) == ["llama-2-7b"])
         #expect(Preset.named("llama-2").map(\.name) == ["llama-2-7b", "llama-2-13b", "llama-2-70b"])
-        #expect(Preset.named("llama").count == 14 && Preset.named("all").count == Preset.all.count && Preset.named("lla").isEmpty)
+        #expect(Preset.named("llama").count == 15 && Preset.named("all").count == Preset.all.count && Preset.named("lla").isEmpty)
     }
 }

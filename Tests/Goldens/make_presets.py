@@ -29,6 +29,7 @@ def scaled(factor):
         rope_type="llama3", factor=factor, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192))
 
 
+llama("llama-15m", 288, 768, 6, 6, **dict(one, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=True))
 for name, *shape in (("7b", 4096, 11008, 32, 32), ("13b", 5120, 13824, 40, 40), ("33b", 6656, 17920, 60, 52), ("65b", 8192, 22016, 80, 64)):
     llama("llama-" + name, *shape, **one)
 for name, *shape in (("7b", 4096, 11008, 32, 32), ("13b", 5120, 13824, 40, 40), ("70b", 8192, 28672, 80, 64, 8)):

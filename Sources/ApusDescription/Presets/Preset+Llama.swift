@@ -61,6 +61,10 @@ extension Preset {
     }
 
     static let llama: [Preset] = [
+        // The size of llama2.c's stories15M, for first runs of training.
+        Preset(
+            "llama", "15m", tokenizer: pieces, measures: clipped,
+            llamaLike("llama", vocabulary: 32000, 288, 768, layers: 6, heads: 6, context: 256, epsilon: 1e-5, tied: true)),
         first("7b", 4096, 11008, layers: 32, heads: 32), first("13b", 5120, 13824, layers: 40, heads: 40),
         first("33b", 6656, 17920, layers: 60, heads: 52), first("65b", 8192, 22016, layers: 80, heads: 64),
         second("7b", 4096, 11008, layers: 32, heads: 32), second("13b", 5120, 13824, layers: 40, heads: 40),
