@@ -18,7 +18,7 @@ package struct Product {
 package enum ActivationPrecision: Sendable {
     /// 8 bits: the fastest where many rows keep the processor busy.
     case coarse
-    /// 16 bits: no worse than weights in f32, and as fast for a few rows, which wait for memory.
+    /// 16 bits where weights have fewer than 8: no worse than weights in f32, and as fast for a few rows, which wait for memory.
     case fine
 }
 

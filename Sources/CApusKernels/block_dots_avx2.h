@@ -50,21 +50,19 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
 #pragma clang loop unroll(full)
   for (int h = 0; h < (halves ? 2 : 1); h++) {
     __m256i dots[TILE_ROWS][2];
+    if (dtype == APUS_Q8_0) {
+      const __m256i nibble = _mm256_set1_epi8(15);
+      __m256i part[16];
+      for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(levels[i], nibble);
+      add_groups(mr, part, COARSE, x, 0, 8, 1, true, 0, dots);
+      for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(_mm256_srli_epi16(levels[i], 4), nibble);
+      add_groups(mr, part, COARSE, x, 0, 8, 16, false, 0, dots);
+    } else {
 #pragma clang loop unroll(full)
-    for (int bytes = fine ? HIGH : COARSE; bytes <= (fine ? LOW : COARSE); bytes++) {
-      const int factor = bytes == HIGH ? 256 : 1;
-      const bool starts = bytes != LOW;
-      if (dtype == APUS_Q8_0) {
-        const __m256i nibble = _mm256_set1_epi8(15);
-        __m256i part[16];
-        for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(levels[i], nibble);
-        add_groups(mr, part, bytes, x, 0, 8, factor, starts, 0, dots);
-        for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(_mm256_srli_epi16(levels[i], 4), nibble);
-        add_groups(mr, part, bytes, x, 0, 8, 16 * factor, false, 0, dots);
-      } else {
+      for (int bytes = fine ? HIGH : COARSE; bytes <= (fine ? LOW : COARSE); bytes++) {
 #pragma clang loop unroll(full)
         for (int g = h * per_half; g < (h + 1) * per_half; g += run) {
-          add_groups(mr, levels, bytes, x, g, g + run, factor, starts && g == h * per_half, h, dots);
+          add_groups(mr, levels, bytes, x, g, g + run, bytes == HIGH ? 256 : 1, bytes != LOW && g == h * per_half, h, dots);
         }
       }
     }

@@ -89,7 +89,7 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
     while (last < product_count && last - first < 8 && preparation(products[last].weights->dtype) == preparation(dtype)) last++;
     linear_job job = {.kernels = kernels, .pool = pool, .products = products + first, .count = last - first,
                       .prepare = {.input = input, .input_stride = input_stride, .rows = rows,
-                                  .columns = products[first].weights->columns, .dtype = dtype, .fine = fine}};
+                                  .columns = products[first].weights->columns, .dtype = dtype, .fine = fine && apus_deserves_fine(dtype)}};
     run_products(&job);
     first = last;
   }

@@ -41,4 +41,7 @@ static inline int apus_level_offset(int dtype) {
 
 static inline bool apus_is_quantized(int dtype) { return dtype >= APUS_Q4_0; }
 
+// Whether activations of 16 bits make a difference: levels of 8 bits are themselves rounded as coarsely as activations of 8 bits.
+static inline bool apus_deserves_fine(int dtype) { return dtype != APUS_Q8_0; }
+
 #endif

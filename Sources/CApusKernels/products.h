@@ -153,29 +153,32 @@ INLINE void multiply_quantized(const int dtype, const bool fine, const apus_mult
   }
 }
 
-// Two functions a type, so that each is optimised by itself.
-#define QUANTIZED(name, dtype)                                                                      \
+// A function of each precision for each type, so that each is optimised by itself.
+#define COARSE(name, dtype)                                                                             \
   static __attribute__((noinline)) void name##_coarse(const apus_multiply *job, int64_t f, int64_t c) { \
-    multiply_quantized(dtype, false, job, f, c);                                                     \
-  }                                                                                                  \
-  static __attribute__((noinline)) void name##_fine(const apus_multiply *job, int64_t f, int64_t c) {   \
-    multiply_quantized(dtype, true, job, f, c);                                                      \
-  }                                                                                                  \
-  static void name(const apus_multiply *job, int64_t f, int64_t c) {                                 \
-    if (job->fine) name##_fine(job, f, c);                                                           \
-    else name##_coarse(job, f, c);                                                                   \
+    multiply_quantized(dtype, false, job, f, c);                                                        \
   }
+#define QUANTIZED(name, dtype)                                                                          \
+  COARSE(name, dtype)                                                                                   \
+  static __attribute__((noinline)) void name##_fine(const apus_multiply *job, int64_t f, int64_t c) {   \
+    multiply_quantized(dtype, true, job, f, c);                                                         \
+  }                                                                                                     \
+  static void name(const apus_multiply *job, int64_t f, int64_t c) {                                    \
+    if (job->fine) name##_fine(job, f, c);                                                              \
+    else name##_coarse(job, f, c);                                                                      \
+  }
+COARSE(multiply_q8_0, APUS_Q8_0)
 QUANTIZED(multiply_q4_0, APUS_Q4_0)
 QUANTIZED(multiply_q4_1, APUS_Q4_1)
 QUANTIZED(multiply_q5_0, APUS_Q5_0)
 QUANTIZED(multiply_q5_1, APUS_Q5_1)
-QUANTIZED(multiply_q8_0, APUS_Q8_0)
 QUANTIZED(multiply_q2_k, APUS_Q2_K)
 QUANTIZED(multiply_q3_k, APUS_Q3_K)
 QUANTIZED(multiply_q4_k, APUS_Q4_K)
 QUANTIZED(multiply_q5_k, APUS_Q5_K)
 QUANTIZED(multiply_q6_k, APUS_Q6_K)
 #undef QUANTIZED
+#undef COARSE
 
 // ---- Dense -------------------------------------------------------------------------------------------------------------
 
@@ -282,7 +285,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
     case APUS_Q4_1: multiply_q4_1(job, first, count); return;
     case APUS_Q5_0: multiply_q5_0(job, first, count); return;
     case APUS_Q5_1: multiply_q5_1(job, first, count); return;
-    case APUS_Q8_0: multiply_q8_0(job, first, count); return;
+    case APUS_Q8_0: multiply_q8_0_coarse(job, first, count); return;
     case APUS_Q2_K: multiply_q2_k(job, first, count); return;
     case APUS_Q3_K: multiply_q3_k(job, first, count); return;
     case APUS_Q4_K: multiply_q4_k(job, first, count); return;

@@ -210,10 +210,11 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
     const int halves = has_half_scales(dtype) ? 2 : 1;
     for (int h = 0; h < halves; h++) {
       const int end = halves == 2 ? h * 4 + 4 : 8;
-      i32x16 dot = (i32x16){} + (fine ? 0 : row->start[h]);
+      const int32_t start = apus_level_offset(dtype) ? row->start[h] : 0;
+      i32x16 dot = (i32x16){} + (fine ? 0 : start);
       for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], row->quads[g]);
       if (fine) {
-        dot = (dot << 8) + row->start[h];
+        dot = (dot << 8) + start;
         for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], ((const fine_activation_block *)row)->low[g]);
       }
       dots[h][m] = dot;

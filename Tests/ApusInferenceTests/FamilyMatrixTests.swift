@@ -18,13 +18,14 @@ import Testing
         "phi3", "starcoder2",
     ]
 
-    /// A type that weights are kept in, and how far logits may be off, relative to their range: the weights are exact in bf16.
+    /// A type that weights are kept in, and how far logits may be off, relative to their range: the weights are exact in bf16. Q8_0 rounds
+    /// weights and activations to 8 bits each, which models as narrow as these show.
     struct Kind: CustomTestStringConvertible, Sendable {
         let type: DType, tolerance: Float
         var testDescription: String { "\(type)" }
     }
 
-    static let kinds = [Kind(type: .f32, tolerance: 1e-4), Kind(type: .bf16, tolerance: 1e-2), Kind(type: .q8_0, tolerance: 3e-2)]
+    static let kinds = [Kind(type: .f32, tolerance: 1e-4), Kind(type: .bf16, tolerance: 1e-2), Kind(type: .q8_0, tolerance: 5e-2)]
 
     private let backend = CPUBackend(threads: 2)!
 

@@ -52,7 +52,8 @@ import Testing
         return (0..<rows.count).flatMap { Array(out[$0]) }
     }
 
-    private func precisions(_ type: DType) -> [ActivationPrecision] { type.isQuantized ? [.coarse, .fine] : [.fine] }
+    /// Weights of 8 bits meet coarse activations always.
+    private func precisions(_ type: DType) -> [ActivationPrecision] { type.isQuantized && type != .q8_0 ? [.coarse, .fine] : [.fine] }
 
     @Test(arguments: types, sets) func agreesWithScalar(type: DType, set: InstructionSet) throws {
         for precision in precisions(type) {
@@ -72,12 +73,17 @@ import Testing
     }
 
     /// Rounding to 16 bits changes little; rounding to 8 bits does.
-    @Test(arguments: types.filter(\.isQuantized)) func finePrecisionIsAsGoodAsNoRounding(type: DType) throws {
+    @Test(arguments: types.filter { $0.isQuantized && $0 != .q8_0 }) func finePrecisionIsAsGoodAsNoRounding(type: DType) throws {
         let exact = try product(type, .scalar, rows: 0..<31, nil), size = exact.map(abs).max()!
         func error(_ precision: ActivationPrecision) throws -> Float {
             zip(exact, try product(type, .scalar, rows: 0..<31, precision)).map { abs($0 - $1) }.max()! / size
         }
         #expect(try error(.fine) < 2e-5)
         #expect(try error(.coarse) > 1e-4)
+    }
+
+    /// Weights of 8 bits are not worth more than activations of 8 bits, in a batch or alone.
+    @Test(arguments: sets) func weightsOf8BitsMeetCoarseActivations(set: InstructionSet) throws {
+        #expect(try product(.q8_0, set, rows: 0..<31, .fine) == product(.q8_0, set, rows: 0..<31, .coarse))
     }
 }

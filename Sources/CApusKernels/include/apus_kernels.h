@@ -65,7 +65,8 @@ typedef struct {
 } apus_product;
 
 // out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K]. Quantised weights are multiplied with
-// activations rounded to 8 bits a value, or 16 if `fine`, a scale for 32 values; that takes up to twice the time where memory does not limit.
+// activations rounded to 8 bits a value, or 16 if `fine` and the weights have fewer than 8, a scale for 32 values; 16 bits take up to twice
+// the time where memory does not limit.
 void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count);
 
