@@ -22,9 +22,9 @@ compile() {
     shift
     mkdir -p "$folder"
     local flags=(-std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -ISources/CApusKernels/include "$@")
-    printf '%s\n' Sources/CApusKernels/*.c Tests/KernelSoak/soak.c | xargs -P "$(nproc)" -I{} bash -c '
+    printf '%s\n' Sources/CApusKernels/*.c Tests/KernelSoak/*.c | xargs -P "$(nproc)" -I{} bash -c '
         object=$1/$(basename "$2" .c).o
-        [ "$object" -nt "$2" ] && [ -z "$(find Sources/CApusKernels -name "*.h" -newer "$object")" ] || clang -c "${@:3}" "$2" -o "$object"
+        [ "$object" -nt "$2" ] && [ -z "$(find Sources/CApusKernels Tests/KernelSoak -name "*.h" -newer "$object")" ] || clang -c "${@:3}" "$2" -o "$object"
         ' compile "$folder" {} "${flags[@]}"
     clang -fuse-ld=lld "${flags[@]}" "$folder"/*.o -o "$folder/soak" -lm -lpthread
 }

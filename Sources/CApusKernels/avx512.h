@@ -29,4 +29,6 @@ INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
 #include "attend.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "backward.h"
+#include "optimize.h"
 #pragma clang attribute pop

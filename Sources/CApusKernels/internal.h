@@ -52,6 +52,51 @@ typedef struct {
   bool fine;
 } apus_multiply;
 
+// One row of a norm and its gradients; those of weight and bias are added to, unless NULL.
+typedef struct {
+  const void *x;
+  int dtype;
+  const float *weight;
+  float epsilon;
+  const float *dy;
+  int64_t columns;
+  bool add;
+  float *dx, *weight_gradient, *bias_gradient;
+} apus_norm_row;
+
+// Of a row, but for add_rows: out[column] += Σ over the rows.
+typedef struct {
+  void (*save)(const float *x, int64_t columns, int dtype, void *out);
+  void (*load)(const void *x, int64_t columns, int dtype, float *out);
+  void (*rms_norm)(const apus_norm_row *);
+  void (*layer_norm)(const apus_norm_row *);
+  void (*gated)(int activation, const void *gate, int gate_dtype, const void *up, int up_dtype, const float *dy, int64_t columns,
+                float *gate_gradient, float *up_gradient);
+  void (*plain)(int activation, const void *x, int dtype, const float *dy, int64_t columns, float *dx);
+  void (*soft_cap)(const void *out, int dtype, float cap, const float *dy, int64_t columns, float *dx);
+  void (*add_rows)(const float *x, size_t stride, int64_t rows, int64_t columns, float *out);
+  void (*cross_entropy)(const apus_cross_entropy *, int64_t row);
+} apus_backward_kernels;
+
+// What an apus_update comes to, worked out in double precision.
+typedef struct {
+  float gradient_scale;
+  float rate;          // of the step; AdamW's is divided by 1 - β₁^step
+  float keep, decay;   // 1 - learning rate · weight decay, and the decay itself
+  float beta1, rest1, beta2, rest2;  // a rest is 1 - β
+  float second_scale;  // 1 / sqrt(1 - β₂^step)
+  float epsilon;
+  bool nesterov;
+} apus_step;
+
+typedef struct {
+  double (*squares)(const float *x, int64_t count);
+  void (*adamw)(const apus_step *, float *weights, const float *gradients, float *first, float *second, int64_t count);
+  void (*lion)(const apus_step *, float *weights, const float *gradients, float *momentum, int64_t count);
+  void (*sgd)(const apus_step *, float *weights, const float *gradients, float *momentum, int64_t count);
+  void (*apply_update)(const apus_step *, float *weights, const float *update, int64_t count);
+} apus_update_kernels;
+
 struct apus_kernels {
   const char *name;
   int tile_rows;
@@ -71,6 +116,8 @@ struct apus_kernels {
   float (*log_sum_exp)(const float *x, int64_t count);
   int64_t (*argmax)(const float *x, int64_t count);
   const apus_gemm_kernels *gemm[3];  // of APUS_F32, APUS_BF16 and APUS_F16
+  const apus_backward_kernels *backward;
+  const apus_update_kernels *update;
 };
 
 enum {
@@ -81,6 +128,8 @@ enum {
 
 extern const apus_kernels apus_kernels_scalar;
 extern const apus_gemm_kernels apus_scalar_gemm[3];
+extern const apus_backward_kernels apus_backward_scalar;
+extern const apus_update_kernels apus_update_scalar;
 #if defined(__x86_64__)
 extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16, apus_kernels_amx;
 extern const apus_gemm_kernels apus_amx_gemm;

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "apus_kernels.h"
+#include "soak.h"
 
 static uint64_t state;
 static uint32_t next(void) {
   state = state * 6364136223846793005u + 1442695040888963407u;
   return (uint32_t)(state >> 32);
 }
-static int between(int low, int high) { return low + (int)(next() % (uint32_t)(high - low + 1)); }
-static int pick(const int *list, int count) { return list[next() % (uint32_t)count]; }
-// In -1 ..< 1, and a number that bf16 holds, for kernels that round activations to it.
-static float number(void) {
+int between(int low, int high) { return low + (int)(next() % (uint32_t)(high - low + 1)); }
+int pick(const int *list, int count) { return list[next() % (uint32_t)count]; }
+float number(void) {
   float x = (float)(int32_t)next() / 2147483648.0f;
   uint32_t bits;
   memcpy(&bits, &x, 4);
@@ -24,25 +23,24 @@ static float number(void) {
   return x;
 }
 
-static void *allocate(size_t bytes) {
+void *allocate(size_t bytes) {
   void *memory = malloc(bytes ? bytes : 1);
   if (!memory) abort();
   return memory;
 }
-static float *numbers(size_t count, float size) {
+float *numbers(size_t count, float size) {
   float *x = allocate(count * sizeof(float));
   for (size_t i = 0; i < count; i++) x[i] = number() * size;
   return x;
 }
-static float *copy(const float *x, size_t count) { return memcpy(allocate(count * sizeof(float)), x, count * sizeof(float)); }
-// Elements of `rows` rows that lie `stride` apart; nothing stands behind the last.
-static size_t span(int64_t rows, size_t width, size_t stride) { return (size_t)(rows - 1) * stride + width; }
+float *copy(const float *x, size_t count) { return memcpy(allocate(count * sizeof(float)), x, count * sizeof(float)); }
+size_t span(int64_t rows, size_t width, size_t stride) { return (size_t)(rows - 1) * stride + width; }
 
-static const apus_kernels *scalar, *tested;
-static apus_pool *pool, *alone;
+const apus_kernels *scalar, *tested;
+apus_pool *pool, *alone;
 static int failures;
 
-static void compare(const char *what, const float *expected, const float *actual, size_t count, float tolerance) {
+void compare(const char *what, const float *expected, const float *actual, size_t count, float tolerance) {
   float size = 1e-30f, error = 0;
   bool is_nan = false;
   for (size_t i = 0; i < count; i++) {
@@ -54,7 +52,7 @@ static void compare(const char *what, const float *expected, const float *actual
   printf("%s: %s: error %g of %g%s\n", apus_kernels_name(tested), what, (double)error, (double)size, is_nan ? ", not a number" : "");
   failures++;
 }
-static void equal(const char *what, const float *whole, const float *part, size_t count) {
+void equal(const char *what, const float *whole, const float *part, size_t count) {
   if (memcmp(whole, part, count * sizeof(float)) == 0) return;
   printf("%s: %s: a row alone differs from the row among others\n", apus_kernels_name(tested), what);
   failures++;
@@ -277,6 +275,8 @@ int main(int argc, char **argv) {
       row_operations();
       rotary();
       reductions();
+      gradients();
+      updates();
     }
     printf("%s: %d rounds\n", apus_kernels_name(tested), rounds);
   }

@@ -72,7 +72,7 @@ void apus_soft_cap_backward(const apus_kernels *, apus_pool *, apus_saved out, f
                             int64_t columns, float *dx, size_t dx_stride);
 // out[column] += Σ over the rows.
 void apus_add_column_sums(const apus_kernels *, apus_pool *, const float *x, size_t x_stride, int64_t rows, int64_t columns, float *out);
-// Row ids[i] of `gradient` [V, columns] += row i, in the order of the rows.
+// Row ids[i] of `gradient` [V, columns] += row i, in the order of the rows. An id below 0 does not count.
 void apus_embed_backward(const apus_kernels *, apus_pool *, const int32_t *ids, const float *dy, size_t dy_stride, int64_t rows,
                          int64_t columns, float *gradient);
 
@@ -87,7 +87,7 @@ typedef struct {
   float z_loss;           // factor of log²Z (Chowdhery et al. 2022), added to each row's loss
   float gradient_scale;   // of the gradients: 1 / tokens that count, times the loss scale
   float *losses;          // [rows]: z-loss not counted in; 0 where the target does not count
-  float *log_sums;        // [rows], or NULL
+  float *log_sums;        // [rows], likewise; or NULL
 } apus_cross_entropy;
 void apus_cross_entropy_rows(const apus_kernels *, apus_pool *, const apus_cross_entropy *);
 
@@ -97,17 +97,17 @@ void apus_cross_entropy_rows(const apus_kernels *, apus_pool *, const apus_cross
 double apus_sum_of_squares(const apus_kernels *, apus_pool *, const float *x, int64_t count);
 
 typedef struct {
-  float learning_rate, beta1, beta2, epsilon, weight_decay;
-  float gradient_scale;   // of the gradients as they lie: unscaling and clipping in one
+  double learning_rate, beta1, beta2, epsilon, weight_decay;  // in f32, 1 - 0.999 would be off by 1e-5
+  double gradient_scale;  // of the gradients as they lie: unscaling and clipping in one
   int64_t step;           // from 1
 } apus_update;
-// AdamW (Loshchilov & Hutter 2019).
+// AdamW (Loshchilov & Hutter 2019). Moments and momentum are 0 before the first step.
 void apus_adamw(const apus_kernels *, apus_pool *, apus_update, float *weights, const float *gradients, float *first, float *second, int64_t count);
 // Lion (Chen et al. 2023).
 void apus_lion(const apus_kernels *, apus_pool *, apus_update, float *weights, const float *gradients, float *momentum, int64_t count);
 // SGD with momentum beta1 (Nesterov's if so) as PyTorch's; without momentum `momentum` may be NULL.
 void apus_sgd(const apus_kernels *, apus_pool *, apus_update, bool nesterov, float *weights, const float *gradients, float *momentum, int64_t count);
-// weights -= learning_rate · (update + weight_decay · weights): for Adafactor and Muon, whose updates are made before.
+// weights -= learning_rate · (gradient_scale · update + weight_decay · weights): for Adafactor and Muon, whose updates are made before.
 void apus_apply_update(const apus_kernels *, apus_pool *, apus_update, float *weights, const float *update, int64_t count);
 
 #endif
