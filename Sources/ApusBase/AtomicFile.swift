@@ -5,12 +5,15 @@ import Glibc
 package final class AtomicFile {
     package let path: String
     package private(set) var byteCount = 0
+    /// Of the bytes so far; nil unless asked for.
+    package private(set) var checksum: CRC32C?
     private let temporary: String
     private var descriptor: Int32
     private var buffer: [UInt8] = []
 
-    package init(path: String) throws(InputError) {
+    package init(path: String, checksummed: Bool = false) throws(InputError) {
         self.path = path
+        checksum = checksummed ? CRC32C() : nil
         temporary = "\(path).\(getpid()).partial"
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
@@ -27,6 +30,7 @@ package final class AtomicFile {
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
         byteCount += bytes.count
+        checksum?.update(bytes)
         if buffer.count + bytes.count > 1 << 20 { try flush() }
         if bytes.count >= 1 << 20 { try writeOut(bytes) } else { buffer.append(contentsOf: bytes) }
     }
@@ -55,11 +59,7 @@ package final class AtomicFile {
             unlink(temporary)
             throw failed(code)
         }
-        let folder = open(parentFolder(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
-        }
+        syncFolder(parentFolder(path))
     }
 
     private func flush() throws(InputError) {
@@ -84,12 +84,8 @@ package final class AtomicFile {
     private func failed(_ code: Int32) -> InputError {
         InputError(
             path, "cannot be written: \(systemMessage(code))",
-            remedy: code == ENOSPC ? "free some space on the disk; what was there before is kept" : "check the disk and its permissions")
+            remedy: [ENOSPC, EDQUOT].contains(code)
+                ? "free some space on the disk; what was there before is kept"
+                : "check the disk and its permissions")
     }
-}
-
-/// The folder a path lies in.
-package func parentFolder(_ path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
 }

@@ -9,15 +9,21 @@ package final class AtomicFolder {
     private var isCommitted = false
     private var subfolders: [String] = []
 
-    /// - Throws: an `InputError` when the path names something other than an empty folder, or nothing can be written there.
-    package init(path: String) throws(InputError) {
+    private let isReplacing: Bool
+
+    /// - Parameter replacing: a folder that is there already gives way to the new one, its files with it.
+    /// - Throws: an `InputError` when the path names something other than a folder that may be written, or nothing can be written there.
+    package init(path: String, replacing: Bool = false) throws(InputError) {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
+        isReplacing = replacing
         temporaryPath = "\(path).\(getpid()).partial"
         if fileExists(path) {
             guard isFolder(path) else { throw InputError(path, "is a file, where a folder is to be written", remedy: "give another name") }
-            guard fileNames(inFolder: path).isEmpty else { throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it") }
+            guard replacing || fileNames(inFolder: path).isEmpty else {
+                throw InputError(path, "holds files already", remedy: "give a new folder's name, or empty it")
+            }
         }
         guard mkdir(temporaryPath, 0o755) == 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions")
@@ -26,10 +32,7 @@ package final class AtomicFolder {
 
     deinit {
         guard !isCommitted else { return }
-        for folder in subfolders.map({ temporaryPath + "/" + $0 }) + [temporaryPath] {
-            for name in fileNames(inFolder: folder) { unlink(folder + "/" + name) }
-            rmdir(folder)
-        }
+        for folder in subfolders.map({ temporaryPath + "/" + $0 }) + [temporaryPath] { removeFolder(folder) }
     }
 
     /// Makes a folder in it.
@@ -48,11 +51,20 @@ package final class AtomicFolder {
         return file.byteCount
     }
 
-    /// Puts the folder in its place.
+    /// Puts the folder in its place and has its name written to the disk, as the names in it.
+    ///
+    /// One that was there is called `PATH.replaced` for an instant; whoever finds that and no `PATH` should give it its name back.
     package func commit() throws(InputError) {
+        for folder in subfolders.map({ temporaryPath + "/" + $0 }) + [temporaryPath] { syncFolder(folder) }
+        let aside = path + ".replaced"
+        let isReplaced = isReplacing && rename(path, aside) == 0
         guard rename(temporaryPath, path) == 0 else {
-            throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "give a new folder's name")
+            let code = errno
+            if isReplaced { rename(aside, path) }
+            throw InputError(path, "cannot be written: \(systemMessage(code))", remedy: "give a new folder's name")
         }
         isCommitted = true
+        syncFolder(parentFolder(path))
+        if isReplaced { removeFolder(aside) }
     }
 }

@@ -11,11 +11,15 @@ package final class SafetensorsWriter: CheckpointWriter {
     /// Of the shards reached so far.
     private var files: [AtomicFile] = []
     private var cursor: TensorCursor
+    private let isChecksummed: Bool
 
     private struct Shard {
         let path: String
         let tensors: Range<Int>
     }
+
+    /// The checksum of each file of tensors; none unless asked for.
+    package var checksums: [(path: String, checksum: CRC32C)] { files.compactMap { file in file.checksum.map { (file.path, $0) } } }
 
     package var byteCount: Int { files.reduce(index?.text.utf8.count ?? 0) { $0 + $1.byteCount } }
 
@@ -23,9 +27,11 @@ package final class SafetensorsWriter: CheckpointWriter {
     ///   - path: a `.safetensors` file; or a folder, for `model.safetensors` in it, and beyond a size for shards with an index.
     ///   - metadata: strings for `__metadata__`.
     ///   - shardByteCount: bytes of tensors in a shard at most; a tensor is never split.
+    ///   - checksummed: have `checksums` of what is written.
     /// - Throws: an `InputError` when a tensor's type is none of the format's, or the file cannot be written.
     package init(
-        path: String, tensors: [TensorPlan], metadata: [(key: String, value: String)] = [], shardByteCount: Int = 5_000_000_000
+        path: String, tensors: [TensorPlan], metadata: [(key: String, value: String)] = [], shardByteCount: Int = 5_000_000_000,
+        checksummed: Bool = false
     ) throws(InputError) {
         for tensor in tensors where SafetensorsHeader.name(of: tensor.dtype) == nil {
             throw InputError(path, at: "tensor \(tensor.name)", "safetensors files cannot hold \(tensor.dtype)")
@@ -36,6 +42,7 @@ package final class SafetensorsWriter: CheckpointWriter {
         self.tensors = ordered
         self.metadata = metadata.reduce(into: JSONObject()) { $0[$1.key] = .string($1.value) }
         cursor = TensorCursor(ordered)
+        isChecksummed = checksummed
         if path.hasSuffix(".safetensors") {
             (shards, index) = ([Shard(path: path, tensors: 0..<ordered.count)], nil)
         } else {
@@ -68,7 +75,7 @@ package final class SafetensorsWriter: CheckpointWriter {
     private func openReachedShards() throws(InputError) {
         while files.count < shards.count, shards[files.count].tensors.lowerBound <= cursor.index {
             let shard = shards[files.count]
-            let file = try AtomicFile(path: shard.path)
+            let file = try AtomicFile(path: shard.path, checksummed: isChecksummed)
             try file.write(SafetensorsHeader.bytes(Array(tensors[shard.tensors]), metadata: metadata))
             files.append(file)
         }

@@ -39,7 +39,7 @@ struct TrainTokenizerVerb: ParsableCommand {
     func run() throws {
         let path = out + "/tokenizer.json"
         guard !fileExists(path) else { throw InputError(path, "is there already", remedy: "give another folder, or remove it") }
-        let made = try Self.makeFolders(out)
+        let made = try makeFolders(out)
         var isWritten = false
         defer { if !isWritten { for folder in made.reversed() { rmdir(folder) } } }
         let start = ContinuousClock.now
@@ -55,18 +55,6 @@ struct TrainTokenizerVerb: ParsableCommand {
         if trained.vocabularySize < vocabSize { printError("the texts give only \(trained.vocabularySize) tokens of \(vocabSize)") }
         output.text("\(path): \(trained.vocabularySize) tokens in \(decimal(seconds, 1)) s")
         output.json(["vocab_size": .integer(trained.vocabularySize), "seconds": .number(seconds)])
-    }
-
-    /// Makes a folder and those it lies in; returns those that were not there.
-    private static func makeFolders(_ path: String) throws(InputError) -> [String] {
-        if isFolder(path) { return [] }
-        if path.count > 1, path.hasSuffix("/") { return try makeFolders(String(path.dropLast())) }
-        let above = parentFolder(path)
-        let made = above == path ? [] : try makeFolders(above)
-        guard mkdir(path, 0o777) == 0 else {
-            throw InputError(path, "cannot be made: \(systemMessage(errno))", remedy: "give a folder's name, and check the permissions of the one above")
-        }
-        return made + [path]
     }
 }
 
