@@ -56,6 +56,7 @@ let package = Package(
             ]),
         .executableTarget(
             name: "stream-text", dependencies: ["ApusInference", "ApusModels", "ApusTensor"], path: "Examples/stream-text"),
+        .executableTarget(name: "checkpoint-probe", dependencies: ["ApusTraining", "ApusBase"], path: "Tests/CheckpointProbe"),
         .testTarget(name: "ApusArchitectureTests", dependencies: ["ApusBase"]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
         .testTarget(
@@ -76,6 +77,7 @@ let package = Package(
         .testTarget(
             name: "ApusTrainingTests",
             dependencies: [
+                "checkpoint-probe",
                 "ApusTraining", "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints",
                 "ApusDescription", "ApusBase",
             ]),

@@ -1,0 +1,84 @@
+import ApusBase
+import Glibc
+
+/// The checkpoints of one run, a folder each: `DIRECTORY/step-00000200`. Only one process has a directory at a time.
+///
+/// A checkpoint is written beside its place, each file synced, the marker last, and renamed: at every instant the newest complete one is
+/// whole. Nothing tells how many ranks wrote it.
+package final class CheckpointStore {
+    package let directory: String
+    private let keep: Int
+    private let lock: RunLock
+
+    private static let prefix = "step-"
+    private static let replaced = ".replaced"
+
+    /// - Parameter keep: how many checkpoints stay, the newest first; at least one.
+    /// - Throws: an `InputError` when the directory cannot be written or another run has it.
+    package init(directory: String, keep: Int) throws(InputError) {
+        precondition(keep >= 1)
+        self.directory = directory
+        self.keep = keep
+        try makeFolders(directory)
+        lock = try RunLock(folder: directory)
+        for name in fileNames(inFolder: directory) where name.hasPrefix(Self.prefix) { clean(name) }
+    }
+
+    /// Sees to what a run that was killed has left.
+    private func clean(_ name: String) {
+        let path = directory + "/" + name
+        if name.hasSuffix(Self.replaced) {
+            // Killed between taking the old one away and putting the new one in its place.
+            let original = String(path.dropLast(Self.replaced.count))
+            guard !fileExists(original), rename(path, original) == 0 else { return removeFolder(path) }
+        } else if name.hasSuffix(".partial") {
+            removeFolder(path)
+        }
+    }
+
+    /// The steps of the checkpoints that are there, valid or not, the oldest first.
+    package var steps: [Int] { fileNames(inFolder: directory).compactMap(Self.step).sorted() }
+
+    package func path(ofStep step: Int) -> String {
+        let digits = String(step)
+        return directory + "/" + Self.prefix + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+    }
+
+    private static func step(_ name: String) -> Int? {
+        let digits = name.dropFirst(prefix.count)
+        guard name.hasPrefix(prefix), digits.count >= 8, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+        return Int(digits)
+    }
+
+    // MARK: Reading
+
+    /// The newest valid checkpoint up to a step, every byte of it checked, and why each newer one was passed over.
+    /// Nil when there is none.
+    package func newestValid(upTo limit: Int = .max) -> (checkpoint: TrainingCheckpoint?, skipped: [InputError]) {
+        var skipped: [InputError] = []
+        for step in steps.reversed() where step <= limit {
+            do throws(InputError) {
+                return (try TrainingCheckpoint(path: path(ofStep: step), step: step), skipped)
+            } catch {
+                skipped.append(error)
+            }
+        }
+        return (nil, skipped)
+    }
+
+    // MARK: Removing
+
+    /// Removes the checkpoints behind a step: those of a history that a run which went back does not share.
+    package func remove(after step: Int) { remove(steps.filter { $0 > step }) }
+
+    func removeOldest() { remove(steps.dropLast(keep)) }
+
+    /// A checkpoint that is being removed is none any more: it gets the name of a partial one first.
+    private func remove(_ steps: some Sequence<Int>) {
+        for step in steps {
+            let aside = path(ofStep: step) + ".removed.partial"
+            guard rename(path(ofStep: step), aside) == 0 else { continue }
+            removeFolder(aside)
+        }
+    }
+}
