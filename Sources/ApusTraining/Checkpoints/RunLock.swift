@@ -15,9 +15,9 @@ final class RunLock {
         guard descriptor >= 0 else {
             throw InputError(folder, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions, or give another")
         }
-        let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        let refusal = flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno
         let holder = Holder(Self.text(descriptor))
-        guard isLocked || errno != EWOULDBLOCK && !(holder?.mayRun ?? false) else {
+        guard refusal == 0 || refusal != EWOULDBLOCK && !(holder?.mayRun ?? false) else {
             close(descriptor)
             throw InputError(
                 folder, "another run writes there\(holder.map { ": process \($0.process) on \($0.machine)" } ?? "")",
