@@ -1,0 +1,118 @@
+import ApusDescription
+
+/// What a run will take of the memory, from its shapes alone: made before anything is allocated.
+package struct MemoryPlan: Sendable, Equatable {
+    /// What is kept of a block's activations.
+    package typealias Recompute = TrainingConfiguration.Recompute.Mode
+
+    /// What the plan is made of.
+    package struct Run: Sendable {
+        package var description: DecoderDescription
+        /// Sequences and tokens of each that go through the model at once.
+        package var microBatch: Int
+        package var sequenceLength: Int
+        /// Bytes of an element of what is kept: 4 of f32, 2 of bf16 and f16.
+        package var computeByteCount: Int
+        package var recompute: Recompute
+        /// Bytes of the optimizer's state a parameter: 8 of AdamW's two moments in f32.
+        package var optimizerByteCount: Int
+        /// Bytes of products' and other kernels' scratch that do not depend on the shapes above.
+        package var fixedByteCount: Int
+
+        package init(
+            _ description: DecoderDescription, microBatch: Int, sequenceLength: Int, computeByteCount: Int, recompute: Recompute = .none,
+            optimizerByteCount: Int = 8, fixedByteCount: Int = 0
+        ) {
+            self.description = description
+            self.microBatch = microBatch
+            self.sequenceLength = sequenceLength
+            self.computeByteCount = computeByteCount
+            self.recompute = recompute
+            self.optimizerByteCount = optimizerByteCount
+            self.fixedByteCount = fixedByteCount
+        }
+    }
+
+    /// Bytes. Weights and gradients are f32.
+    package let weights: Int
+    package let gradients: Int
+    package let moments: Int
+    /// What the forward pass keeps for the backward pass.
+    package let activations: Int
+    /// Of them those of one block and one token, all blocks being equal or not: the mean.
+    package let activationsPerLayerAndToken: Double
+    /// Buffers of the pass itself and of its gradients, and the logits of a chunk of tokens.
+    package let workspace: Int
+
+    package var total: Int { weights + gradients + moments + activations + workspace }
+
+    package init(_ run: Run) {
+        let parameters = run.description.parameterCount, tokens = run.microBatch * run.sequenceLength
+        weights = 4 * parameters
+        gradients = 4 * parameters
+        moments = run.optimizerByteCount * parameters
+        let perToken = Self.blockBytesPerToken(run)
+        activations = tokens * (perToken + Self.outerBytesPerToken(run))
+        activationsPerLayerAndToken = Double(perToken) / Double(max(run.description.layers.count, 1))
+        workspace = Self.workspaceByteCount(run, tokens: tokens) + run.fixedByteCount
+    }
+
+    /// The longest sequence, a multiple of 16, with which the run takes no more than so many bytes; 0 if none does.
+    package static func longestSequence(_ run: Run, within byteCount: Int) -> Int {
+        func fits(_ blocks: Int) -> Bool {
+            var other = run
+            other.sequenceLength = 16 * blocks
+            return MemoryPlan(other).total <= byteCount
+        }
+        var low = 0, high = min(run.description.positionLimit ?? 1 << 24, 1 << 24) / 16 + 1
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        return 16 * low
+    }
+
+    // MARK: Activations
+
+    /// Bytes of one block's activations of one token.
+    static func bytesPerToken(_ layer: LayerDescription, width: Int, computeByteCount: Int, _ recompute: Recompute) -> Int {
+        KeptActivation.ofBlock.reduce(0) { sum, kept in
+            guard recompute == .none || kept.isKeptBySelective else { return sum }
+            return sum + kept.width(layer, width) * (kept.isF32 ? 4 : computeByteCount)
+        }
+    }
+
+    private static func blockBytesPerToken(_ run: Run) -> Int {
+        let c = run.description.width, s = run.computeByteCount, layers = run.description.layers
+        guard run.recompute == .full else {
+            return layers.reduce(0) { $0 + bytesPerToken($1, width: c, computeByteCount: s, run.recompute) }
+        }
+        // Inputs of all blocks, and while a block is run again what `selective` keeps of it.
+        let largest = layers.map { bytesPerToken($0, width: c, computeByteCount: s, .selective) }.max() ?? c * s
+        return (layers.count - 1) * c * s + largest
+    }
+
+    /// Outside the blocks: arguments of the norms of the embedding and before the head.
+    private static func outerBytesPerToken(_ run: Run) -> Int {
+        let norms = (run.description.embedding.norm ? 1 : 0) + (run.description.finalNorm ? 1 : 0)
+        return norms * run.description.width * run.computeByteCount
+    }
+
+    // MARK: Workspace
+
+    /// Bytes of logits at most: they are made and used for some tokens at a time.
+    static let logitByteLimit = 64 << 20
+
+    private static func workspaceByteCount(_ run: Run, tokens: Int) -> Int {
+        let c = run.description.width, layers = run.description.layers
+        let projected = layers.map { ($0.attention.heads + 2 * $0.attention.kvHeads) * $0.attention.headSize }.max() ?? 0
+        let attended = layers.map { $0.attention.heads * $0.attention.headSize }.max() ?? 0
+        let inner = layers.map { ($0.feedForward.kind == .gated ? 2 : 1) * $0.feedForward.width }.max() ?? 0
+        let branch = layers.contains { $0.topology == .sequential(.sandwich) || $0.topology == .parallel(norms: .two) } ? c : 0
+        // The residual, its norm and the result of the last norm; each buffer has one of gradients beside it, and all are f32.
+        let buffers = 2 * 4 * (3 * c + branch + projected + attended + inner)
+        let scratch = run.recompute == .none ? 4 * c : 4 * max(c, inner)
+        let logits = min(tokens * run.description.vocabularySize * 4, logitByteLimit)
+        return tokens * (buffers + scratch) + logits
+    }
+}
