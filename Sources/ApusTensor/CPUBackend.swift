@@ -207,7 +207,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                         out_stride: rows.out?.stride ?? 0, new_keys: start(rows.keys), new_values: start(rows.values),
                         new_key_stride: rows.keys?.stride ?? 0, new_value_stride: rows.values?.stride ?? 0,
                         keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
-                        tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix)))
+                        tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix), log_sums: nil))
             }
             var call = apus_attention()
             (call.heads, call.kv_heads, call.head_size) = (Int32(shape.heads), Int32(shape.kvHeads), Int32(shape.headSize))

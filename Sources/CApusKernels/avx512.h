@@ -31,4 +31,7 @@ INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
 #include "gemm.h"
 #include "backward.h"
 #include "optimize.h"
+#include "attention_scores.h"
+#include "attend_training.h"
+#include "attend_backward.h"
 #pragma clang attribute pop

@@ -1,5 +1,8 @@
 // Packing of operands (formats: gemm_kernels.h): the body of one instruction set. Blocks of 16 rows × 16 steps are loaded as they lie in
 // memory, a vector a row or a vector a step, and transposed when the packed form is the other one.
+#ifndef APUS_GEMM_PACK_H
+#define APUS_GEMM_PACK_H
+
 #include "gemm_kernels.h"
 #include "lanes.h"
 
@@ -115,3 +118,5 @@ INLINE void pack_as(const int dtype, const int compute, const int tile, const bo
     else if (p->operand.dtype == APUS_BF16) rows ? name##_bf16_rows(p) : name##_bf16_steps(p);                             \
     else rows ? name##_f16_rows(p) : name##_f16_steps(p);                                                                  \
   }
+
+#endif

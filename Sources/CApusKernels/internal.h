@@ -3,6 +3,7 @@
 #define APUS_INTERNAL_H
 
 #include "apus_kernels.h"
+#include "attention_tasks.h"
 #include "gemm_kernels.h"
 
 // 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. `start` is −offset · Σ of the levels
@@ -118,6 +119,7 @@ struct apus_kernels {
   const apus_gemm_kernels *gemm[3];  // of APUS_F32, APUS_BF16 and APUS_F16
   const apus_backward_kernels *backward;
   const apus_update_kernels *update;
+  const apus_attention_kernels *attention[2];  // in training, of APUS_F32 and APUS_BF16
 };
 
 enum {
@@ -130,9 +132,11 @@ extern const apus_kernels apus_kernels_scalar;
 extern const apus_gemm_kernels apus_scalar_gemm[3];
 extern const apus_backward_kernels apus_backward_scalar;
 extern const apus_update_kernels apus_update_scalar;
+extern const apus_attention_kernels apus_scalar_attention[2];
 #if defined(__x86_64__)
 extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16, apus_kernels_amx;
 extern const apus_gemm_kernels apus_amx_gemm;
+extern const apus_attention_kernels apus_amx_attention;
 #elif defined(__aarch64__)
 extern const apus_kernels apus_kernels_neon;
 #endif

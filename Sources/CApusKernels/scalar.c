@@ -113,6 +113,7 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
       if (weights[k] > greatest) greatest = weights[k];
     }
     for (int64_t k = from; k <= last; k++) sum += weights[k] = expf(weights[k] - greatest);
+    if (s->log_sums) s->log_sums[(size_t)(row / group) * (size_t)a->heads + head_number] = greatest + logf(sum);
     for (size_t d = 0; d < d_count; d++) {
       float total = 0;
       for (int64_t k = from; k <= last; k++) {
@@ -195,4 +196,5 @@ static int64_t argmax(const float *x, int64_t count) {
 
 const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                           log_sum_exp, argmax, {&apus_scalar_gemm[APUS_F32], &apus_scalar_gemm[APUS_BF16], &apus_scalar_gemm[APUS_F16]},
-                                          &apus_backward_scalar, &apus_update_scalar};
+                                          &apus_backward_scalar, &apus_update_scalar,
+                                          {&apus_scalar_attention[APUS_F32], &apus_scalar_attention[APUS_BF16]}};

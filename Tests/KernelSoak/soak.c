@@ -109,7 +109,7 @@ static void product(int dtype) {
 // ---- Attention ---------------------------------------------------------------------------------------------------------
 
 typedef struct {
-  float *queries, *out, *keys, *values;  // out of all tokens; the others [position + tokens, …]
+  float *queries, *out, *log_sums, *keys, *values;  // out and log-sums of all tokens; the others [position + tokens, …]
   void *cache[2];
   int64_t before, tokens, prefix;
   bool across;  // the new tokens see all keys, wherever they stand
@@ -132,7 +132,7 @@ static void attend(const apus_kernels *kernels, apus_pool *on, apus_attention a,
     segments[i] = (apus_segment){.queries = s->queries + (size_t)first * q, .query_stride = q, .out = s->out + (size_t)first * q,
                                  .out_stride = q, .keys = s->cache[0], .values = s->cache[1], .capacity = capacity,
                                  .tokens = s->tokens - first, .position = s->across ? first - s->tokens : s->before + first,
-                                 .prefix = s->prefix};
+                                 .prefix = s->prefix, .log_sums = s->log_sums ? s->log_sums + first * a.heads : NULL};
   }
   a.segments = segments;
   apus_attend(kernels, on, &a);
@@ -173,11 +173,17 @@ static void attention(int dtype) {
       s->cache[v] = memset(allocate(bytes), 0x47, bytes);  // finite in each type
     }
   }
-  for (int i = 0; i < a.segment_count; i++) list[i].out = numbers((size_t)list[i].tokens * q, 0);
+  for (int i = 0; i < a.segment_count; i++) {
+    list[i].out = numbers((size_t)list[i].tokens * q, 0);
+    list[i].log_sums = numbers((size_t)(list[i].tokens * a.heads), 0);
+  }
   attend(scalar, pool, a, list, 0);
   sequence expected[3];
   memcpy(expected, list, sizeof list);
-  for (int i = 0; i < a.segment_count; i++) list[i].out = numbers((size_t)list[i].tokens * q, 0);
+  for (int i = 0; i < a.segment_count; i++) {
+    list[i].out = numbers((size_t)list[i].tokens * q, 0);
+    list[i].log_sums = between(0, 1) ? numbers((size_t)(list[i].tokens * a.heads), 0) : NULL;
+  }
   attend(tested, pool, a, list, 0);
   char what[200];
   bool rounds = dtype == APUS_BF16 && apus_kernels_multiply_bf16(tested);
@@ -187,6 +193,9 @@ static void attention(int dtype) {
              a.kv_heads, a.head_size, (int)a.window, (int)s->prefix, s->across ? " across" : "", (double)a.soft_cap,
              a.slopes ? "slopes" : a.distances ? "distances" : "no bias", (int)s->before, (int)s->tokens);
     compare(what, expected[i].out, s->out, (size_t)s->tokens * q, rounds ? 0.03f : 3e-5f);
+    if (s->log_sums) compare(what, expected[i].log_sums, s->log_sums, (size_t)(s->tokens * a.heads), rounds ? 0.03f : 3e-5f);
+    free(s->log_sums), free(expected[i].log_sums);
+    s->log_sums = NULL;
     float *among = s->out;
     s->out = numbers((size_t)s->tokens * q, 0);
     apus_attention one = a;
@@ -271,7 +280,11 @@ int main(int argc, char **argv) {
     if (!tested) continue;
     for (int round = 0; round < rounds; round++) {
       for (int i = 0; i < 13; i++) product(types[i]);
-      for (int i = 0; i < 3; i++) attention(types[i]);
+      for (int i = 0; i < 3; i++) {
+        attention(types[i]);
+        attention_in_training(APUS_F32, types[i]);
+        attention_in_training(APUS_BF16, types[i]);
+      }
       row_operations();
       rotary();
       reductions();

@@ -21,6 +21,8 @@ size_t span(int64_t rows, size_t width, size_t stride);
 void compare(const char *what, const float *expected, const float *actual, size_t count, float tolerance);
 void equal(const char *what, const float *whole, const float *part, size_t count);
 
+// soak_attention.c: products in `compute`, inputs of `type`.
+void attention_in_training(int compute, int type);
 // soak_rows.c
 void gradients(void);
 void updates(void);

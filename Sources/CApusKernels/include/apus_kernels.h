@@ -113,6 +113,7 @@ typedef struct {
   int64_t tokens;        // T
   int64_t position;      // of the first of them
   int64_t prefix;        // keys that every query sees, whatever its position; 0: none
+  float *log_sums;       // [T, H]: log of the sum of exponentials of a query's scores; NULL: not wanted
 } apus_segment;
 
 typedef struct {

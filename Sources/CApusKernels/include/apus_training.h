@@ -19,6 +19,25 @@ typedef struct {
 void apus_gemm(const apus_kernels *, apus_pool *, int compute, int64_t m, int64_t n, int64_t k, apus_operand a, apus_operand b,
                const float *bias, float *out, size_t out_stride, bool add);
 
+// ---- Attention of whole sequences (attention_training.c) -------------------------------------------------------------
+
+// One sequence of an attention call, whose query i stands at position i. Strides are elements between tokens.
+typedef struct {
+  const void *queries, *keys, *values;  // [T, H, D], [S, K, D], [S, K, D] of `dtype`: APUS_F32, APUS_BF16 or APUS_F16
+  int dtype;
+  size_t query_stride, key_stride, value_stride;
+  float *out;                  // [T, H, D]
+  size_t out_stride;
+  float *log_sums;             // [T, H]: log of the sum of exponentials of a query's scores
+  int64_t queries_count;       // T
+  int64_t keys_count;          // S: T, unless across
+  int64_t prefix;              // keys that every query sees: S across
+} apus_sequence;
+
+// apus_attend without a cache: products in `compute` (APUS_F32 or APUS_BF16). Of `shape` all but kv_dtype and segments count.
+void apus_attend_training(const apus_kernels *, apus_pool *, int compute, const apus_attention *shape, const apus_sequence *sequences,
+                          int sequence_count);
+
 // ---- Gradients of attention (attention_backward.c) -----------------------------------------------------------------
 
 // One sequence of an attention call. Queries, keys, values and outputs are kept in `dtype`, with strides in elements between tokens.
@@ -37,7 +56,8 @@ typedef struct {
 } apus_attended;
 
 // Gradients of apus_attend, products in `compute` (APUS_F32 or APUS_BF16). Of `shape` all but its segments count. With
-// `distance_gradient` [heads][2 · reach + 31] the gradient of shape->distances is added to it. No matrix of scores is made (Dao 2023).
+// `distance_gradient` [heads][2 · reach + 31] the gradient of shape->distances is added to it, in the places of the numbers themselves, not
+// of those that repeat them. No matrix of scores is made (Dao 2023): memory for at most three gradients of the queries, in the pool.
 void apus_attend_backward(const apus_kernels *, apus_pool *, int compute, const apus_attention *shape, const apus_attended *segments,
                           int segment_count, float *distance_gradient);
 
