@@ -96,6 +96,10 @@ typedef struct {
   void (*lion)(const apus_step *, float *weights, const float *gradients, float *momentum, int64_t count);
   void (*sgd)(const apus_step *, float *weights, const float *gradients, float *momentum, int64_t count);
   void (*apply_update)(const apus_step *, float *weights, const float *update, int64_t count);
+  // Of a row: Σ (scale · g)², and each square added to `sums`.
+  float (*row_squares)(const float *g, float scale, int64_t columns, float *sums);
+  // Of a row: g *= factor · factors; Σ g².
+  float (*scale_row)(float factor, const float *factors, int64_t columns, float *g);
 } apus_update_kernels;
 
 struct apus_kernels {

@@ -61,4 +61,26 @@ static void apply_update(const apus_step *s, float *weights, const float *update
   }
 }
 
-static const apus_update_kernels update_kernels = {squares, adamw, lion, sgd, apply_update};
+static float row_squares(const float *g, float scale, int64_t columns, float *sums) {
+  f32x16 total = splat(0);
+  for (int64_t i = 0; i < columns; i += 16) {
+    int part = part_at(i, columns);
+    f32x16 v = load_part(g + i, part) * scale;
+    store_part(sums + i, fma16(v, v, load_part(sums + i, part)), part);
+    total = fma16(v, v, total);
+  }
+  return sum_lanes(total);
+}
+
+static float scale_row(float factor, const float *factors, int64_t columns, float *g) {
+  f32x16 total = splat(0);
+  for (int64_t i = 0; i < columns; i += 16) {
+    int part = part_at(i, columns);
+    f32x16 v = load_part(g + i, part) * (load_part(factors + i, part) * factor);
+    store_part(g + i, v, part);
+    total = fma16(v, v, total);
+  }
+  return sum_lanes(total);
+}
+
+static const apus_update_kernels update_kernels = {squares, adamw, lion, sgd, apply_update, row_squares, scale_row};

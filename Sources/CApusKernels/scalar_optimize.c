@@ -41,4 +41,23 @@ static void apply_update(const apus_step *s, float *weights, const float *update
   for (int64_t i = 0; i < count; i++) weights[i] = weights[i] * s->keep - s->rate * s->gradient_scale * update[i];
 }
 
-const apus_update_kernels apus_update_scalar = {squares, adamw, lion, sgd, apply_update};
+static float row_squares(const float *g, float scale, int64_t columns, float *sums) {
+  double total = 0;
+  for (int64_t i = 0; i < columns; i++) {
+    float square = g[i] * scale * (g[i] * scale);
+    sums[i] += square;
+    total += square;
+  }
+  return (float)total;
+}
+
+static float scale_row(float factor, const float *factors, int64_t columns, float *g) {
+  double total = 0;
+  for (int64_t i = 0; i < columns; i++) {
+    g[i] *= factor * factors[i];
+    total += (double)g[i] * g[i];
+  }
+  return (float)total;
+}
+
+const apus_update_kernels apus_update_scalar = {squares, adamw, lion, sgd, apply_update, row_squares, scale_row};

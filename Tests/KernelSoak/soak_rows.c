@@ -132,7 +132,28 @@ void gradients(void) {
 }
 
 
+static void factored(void) {
+  int64_t m = between(1, 100), n = between(1, 300);
+  size_t size = (size_t)(m * n);
+  float *start = numbers(size, 1), *by_row = numbers((size_t)m, 1), *by_column = numbers((size_t)n, 1);
+  float *gradients[3], *row_means[3], *column_means[3], sums[3];
+  for (int i = 0; i < 3; i++) {
+    const apus_kernels *kernels = i ? tested : scalar;
+    apus_pool *threads = i == 2 ? alone : pool;
+    gradients[i] = copy(start, size), row_means[i] = numbers((size_t)m, 1), column_means[i] = numbers((size_t)n, 1);
+    apus_mean_squares(kernels, threads, gradients[i], 0.7f, m, n, row_means[i], column_means[i]);
+    sums[i] = (float)apus_scale_by_factors(kernels, threads, by_row, by_column, m, n, gradients[i]);
+  }
+  compare("means over rows", row_means[0], row_means[1], (size_t)m, 1e-6f);
+  compare("means over columns", column_means[0], column_means[1], (size_t)n, 1e-6f), equal("means over columns", column_means[1], column_means[2], (size_t)n);
+  compare("factored update", gradients[0], gradients[1], size, 1e-6f);
+  compare("its squares", sums, sums + 1, 1, 1e-6f), equal("its squares", sums + 1, sums + 2, 1);
+  for (int i = 0; i < 3; i++) free(gradients[i]), free(row_means[i]), free(column_means[i]);
+  free(start), free(by_row), free(by_column);
+}
+
 void updates(void) {
+  factored();
   size_t n = (size_t)(between(0, 1) ? between(1, 100) : between(1, 60000));
   float *gradients = numbers(n, 1), *start[3] = {numbers(n, 1), numbers(n, 1), numbers(n, 1)};
   for (size_t i = 0; i < n; i++) start[2][i] *= start[2][i];

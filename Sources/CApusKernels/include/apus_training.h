@@ -127,6 +127,12 @@ void apus_adamw(const apus_kernels *, apus_pool *, apus_update, float *weights, 
 void apus_lion(const apus_kernels *, apus_pool *, apus_update, float *weights, const float *gradients, float *momentum, int64_t count);
 // SGD with momentum beta1 (Nesterov's if so) as PyTorch's; without momentum `momentum` may be NULL.
 void apus_sgd(const apus_kernels *, apus_pool *, apus_update, bool nesterov, float *weights, const float *gradients, float *momentum, int64_t count);
+// Adafactor's second moments (Shazeer & Stern 2018) of a matrix of gradients: means of (scale · g)² over each row and each column.
+void apus_mean_squares(const apus_kernels *, apus_pool *, const float *gradients, float scale, int64_t rows, int64_t columns, float *row_means,
+                       float *column_means);
+// gradients[i, j] *= row_factors[i] · column_factors[j]; the sum of the squares of what comes out, as in apus_sum_of_squares.
+double apus_scale_by_factors(const apus_kernels *, apus_pool *, const float *row_factors, const float *column_factors, int64_t rows,
+                             int64_t columns, float *gradients);
 // weights -= learning_rate · (gradient_scale · update + weight_decay · weights): for Adafactor and Muon, whose updates are made before.
 void apus_apply_update(const apus_kernels *, apus_pool *, apus_update, float *weights, const float *update, int64_t count);
 
