@@ -59,6 +59,7 @@ let package = Package(
         .executableTarget(name: "checkpoint-probe", dependencies: ["ApusTraining", "ApusBase"], path: "Tests/CheckpointProbe"),
         .testTarget(name: "ApusArchitectureTests", dependencies: ["ApusBase"]),
         .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
+        .testTarget(name: "ApusLayersTests", dependencies: ["ApusLayers", "ApusCheckpoints", "ApusTensor"]),
         .testTarget(
             name: "ApusHubTests",
             dependencies: [
