@@ -6,6 +6,7 @@ import Glibc
 @main struct CheckpointProbe {
     static func main() {
         let arguments = CommandLine.arguments
+        _ = parent
         do throws(InputError) {
             switch arguments[1] {
             case "run": try run(arguments[2])
@@ -29,11 +30,15 @@ import Glibc
         text.withUTF8 { _ = write(1, $0.baseAddress, $0.count) }
     }
 
+    /// Whether whoever started this still runs: a test that was killed must not leave one that writes for ever.
+    private static var hasParent: Bool { getppid() == parent }
+    private static let parent = getppid()
+
     /// Continues from the newest checkpoint and saves step after step until it is killed.
     static func run(_ directory: String) throws(InputError) {
         let store = try CheckpointStore(directory: directory, keep: 2)
         var step = store.newestValid().checkpoint?.state.step ?? 0
-        while true {
+        while hasParent {
             step += 1
             try SampleRun().save(step, to: store)
             say("saved \(step)")
@@ -46,7 +51,7 @@ import Glibc
     static func hold(_ directory: String) throws(InputError) {
         let store = try CheckpointStore(directory: directory, keep: 2)
         say("held \(store.steps.count)")
-        while true { pause() }
+        while hasParent { usleep(100_000) }
     }
 
     /// Saves with files limited to every length, from none to enough for all.

@@ -19,7 +19,7 @@ package final class CheckpointStore {
         precondition(keep >= 1)
         self.directory = directory
         self.keep = keep
-        try makeFolders(directory)
+        for folder in try makeFolders(directory) { syncFolder(parentFolder(folder)) }
         lock = try RunLock(folder: directory)
         for name in fileNames(inFolder: directory) where name.hasPrefix(Self.prefix) { clean(name) }
     }
