@@ -2,13 +2,13 @@
 """Measures prefill, decoding, batched decoding, the first token and memory against llama.cpp, on the same files, taking turns.
 
 The model's weights are brought to every type by llama-quantize from one f32 file, so that both engines read the same numbers. Each
-repetition runs both engines once on each type; the figures are medians, and the ratio is of medians. The roofline (roofline.c) is
+repetition runs both engines once on each type; the figures are medians, and the ratio is of medians. The roofline (apus bench --roofline) is
 measured between the repetitions. Prints a table in Markdown and, with --json, everything measured.
 
 A model whose type is a mixture (Gemma 3 270M: --types q4_k_m --own-type q4_k_m) is measured as it is.
 
 Usage: llama-cpp.py --model MODEL.gguf --llama-cpp BIN [--types q4_1,...] [--own-type q4_1] [--batches 8,16] [--threads 2] [--repetitions 5] [--work DIR] [--json FILE]
-BIN is the folder of llama-bench, llama-batched-bench, llama-completion and llama-quantize, built with native flags. Needs cc.
+BIN is the folder of llama-bench, llama-batched-bench, llama-completion and llama-quantize, built with native flags.
 """
 import argparse
 import csv
@@ -28,6 +28,7 @@ APUS = HERE.parent / ".build/release/apus"
 BARS = {"q4_1": (5, 2), "q8_0": (2.7, 1.4), "q4_0": (2.7, 1.3), "bf16": (1.7, 1.1), "f16": (1.6, 1.0), "f32": (1.6, 1.0),
         "q4_k_m": (1.4, 1.4)}
 BATCH_BARS = {"q4_1": 4, "q8_0": 3}
+ROOFLINE = ("read_bytes_per_second", "f32_operations_per_second", "int8_operations_per_second")
 
 
 def output_of(command, **options):
@@ -80,7 +81,7 @@ def first_token(command):
     return seconds
 
 
-def measure(arguments, files, roofline):
+def measure(arguments, files):
     samples = {}
 
     def add(*key_and_value):
@@ -89,8 +90,9 @@ def measure(arguments, files, roofline):
 
     prompt = "The capital of France is the city of"
     for repetition in range(arguments.repetitions):
-        for key, value in json.loads(output_of([roofline, arguments.threads])).items():
-            add("roofline", key, value)
+        roof = json.loads(output_of([APUS, "bench", "--roofline", "--threads", arguments.threads, "--output", "json"]))
+        for key in ROOFLINE:
+            add("roofline", key, roof[key])
         for name, file in files.items():
             ours, theirs = apus_bench(arguments, file), llama_bench(arguments, file)
             add(name, "prefill", "apus", ours["results"][0]["prompt_tokens_per_second"])
@@ -121,7 +123,7 @@ def processor():
 def report(arguments, samples, instruction_set):
     middle = {key: statistics.median(values) for key, values in samples.items()}
     print(f"\n{processor()}; {instruction_set}; {arguments.threads} threads; {datetime.date.today()}; {arguments.repetitions} repetitions.\n")
-    roof = {key: middle["roofline", key] for key in ("read_bytes_per_second", "f32_operations_per_second", "int8_operations_per_second")}
+    roof = {key: middle["roofline", key] for key in ROOFLINE}
     print(f"Roofline of the same run: {roof['read_bytes_per_second'] / 1e9:.1f} GB/s read, {roof['f32_operations_per_second'] / 1e9:.0f} GFLOP/s f32, "
           f"{roof['int8_operations_per_second'] / 1e9:.0f} GOP/s int8.\n")
     print("| type | what | Apus | llama.cpp | ratio | bar | met |\n|---|---|---|---|---|---|---|")
@@ -157,11 +159,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         work = arguments.work or pathlib.Path(folder)
         work.mkdir(parents=True, exist_ok=True)
-        roofline = pathlib.Path(folder) / "roofline"
-        output_of(["cc", "-O3", "-march=native", "-pthread", HERE / "roofline.c", "-o", roofline])
         files = make_types(arguments, work)
         instruction_set = apus_bench(arguments, arguments.model, "--prompt-tokens", 8, "--generate-tokens", 1)["instruction_set"]
-        samples = measure(arguments, files, roofline)
+        samples = measure(arguments, files)
     report(arguments, samples, instruction_set)
     if arguments.json:
         arguments.json.write_text(json.dumps({"|".join(key): values for key, values in samples.items()}, indent=1) + "\n")

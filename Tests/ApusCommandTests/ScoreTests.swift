@@ -50,4 +50,12 @@ import Testing
         #expect(results.map { $0["batch"]!.int! } == [1, 2])
         #expect(results.allSatisfy { $0.object!.keys == ["batch", "prompt_tokens_per_second", "tokens_per_second"] })
     }
+
+    @Test func rooflineOfTheMachine() throws {
+        let rates = try apus("bench", "--roofline", "--threads", "1", "--output", "json").json()
+        #expect(rates["threads"]?.int == 1 && rates["instruction_set"]?.string != nil && rates.keys.contains("bf16_operations_per_second"))
+        // No machine that Apus runs on is slower than this, or a thousand times as fast.
+        #expect((1e8...1e14).contains(try #require(rates["read_bytes_per_second"]?.double)))
+        #expect((1e8...1e14).contains(try #require(rates["f32_operations_per_second"]?.double)))
+    }
 }

@@ -15,6 +15,7 @@ import Testing
         ["perplexity", "--model", chatModel], ["perplexity", "--model", chatModel, "--file", "x", "--context", "3"],
         ["bench", "--model", chatModel, "--batch", "1,x"], ["bench", "--model", chatModel, "--repetitions", "0"],
         ["bench", "--model", chatModel, "--prompt-tokens", "-1"], ["bench", "--model", chatModel, "--prompt-tokens", "9999999999"],
+        ["bench"], ["bench", "--model", chatModel, "--roofline"],
         ["chat"], ["inspect"], ["inspect", "--model", chatModel, "--output", "xml"],
     ]
 

@@ -36,6 +36,15 @@ const apus_kernels *apus_kernels_best(void);
 bool apus_kernels_multiply_bf16(const apus_kernels *kernels);
 const char *apus_kernels_name(const apus_kernels *kernels);
 
+// ---- What a processor can do at most (roofline.c) ------------------------------------------------------------------
+
+enum apus_roofline_kind { APUS_ROOFLINE_F32, APUS_ROOFLINE_BF16, APUS_ROOFLINE_INT8 };
+// Runs `rounds` rounds of products in registers, with the widest instructions of the kernels, and returns the operations: a multiplication
+// and an addition are two. 0 where products of that kind are not made as such.
+double apus_roofline_compute(const apus_kernels *, int kind, int64_t rounds);
+// Reads memory once; the result only keeps the compiler from leaving that out.
+uint64_t apus_roofline_read(const uint8_t *memory, size_t bytes);
+
 // ---- Packed matrices (pack.c, panels.h) ----------------------------------------------------------------------------
 
 enum { APUS_PANEL = 16 };  // rows in a panel: they lie interleaved, one vector lane each

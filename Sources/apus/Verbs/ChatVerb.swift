@@ -19,7 +19,7 @@ struct ChatVerb: ParsableCommand {
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let session = try ChatSession(
             TokenStream(
-                loaded.decoder, positions: loaded.room(sampling.context, atMost: Self.defaultContext), cacheType: options.cacheType(for: loaded.decoder)),
+                loaded.decoder, positions: loaded.room(sampling.context, atMost: Self.defaultContext), cacheType: options.run.cacheType(for: loaded.decoder)),
             prompt: loaded.source.chatPrompt(tokenizer),
             sampling: sampling.parameters(), maxTokens: sampling.maxTokens, stops: sampling.stop)
         if let system { try session.setSystem(system) }

@@ -22,11 +22,11 @@ struct EmbedVerb: ParsableCommand {
 
     func run() throws {
         let texts = try texts(), source = try options.source(), tokenizer = try source.tokenizer()
-        let encoder = try Encoder.load(source, on: options.makeBackend(), dtype: options.weightType())
+        let encoder = try Encoder.load(source, on: options.run.makeBackend(), dtype: options.run.weightType())
         let recipe = try source.embeddingRecipe()
         if recipe == nil { printError("\(source.path): has no modules.json, so the vectors are means of the tokens' vectors as they are") }
         var embedder = TextEmbedder(
-            encoder, tokenizer: tokenizer, recipe: recipe ?? EmbeddingRecipe(), cacheType: options.kvDtype?.type ?? encoder.preferredCacheType)
+            encoder, tokenizer: tokenizer, recipe: recipe ?? EmbeddingRecipe(), cacheType: options.run.kvDtype?.type ?? encoder.preferredCacheType)
         let vectors = try embedder.embed(texts)
         if embedder.cutCount > 0 { printError("\(embedder.cutCount) of \(texts.count) texts have too many tokens, and their ends were left out") }
         if output.output == .text { for vector in vectors { output.text(vector.map { "\($0)" }.joined(separator: " ")) } }

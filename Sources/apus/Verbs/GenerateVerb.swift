@@ -37,7 +37,7 @@ struct GenerateVerb: ParsableCommand {
         let text = try prompt ?? String(decoding: FileReader.contents(of: promptFile!), as: UTF8.self)
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
-        let maxTokens = sampling.maxTokens ?? 128, cacheType = options.cacheType(for: loaded.decoder), start = ContinuousClock.now
+        let maxTokens = sampling.maxTokens ?? 128, cacheType = options.run.cacheType(for: loaded.decoder), start = ContinuousClock.now
         // An encoder reads the prompt, if there is one, and the decoder begins a text of its own.
         let encoder = loaded.decoder.description.encoder
         let memory = try encoder.map { _ in try EncoderMemory(loaded.decoder, encoding: ids, cacheType: cacheType) }
