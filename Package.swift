@@ -58,7 +58,7 @@ let package = Package(
             name: "stream-text", dependencies: ["ApusInference", "ApusModels", "ApusTensor"], path: "Examples/stream-text"),
         .executableTarget(name: "checkpoint-probe", dependencies: ["ApusTraining", "ApusBase"], path: "Tests/CheckpointProbe"),
         .testTarget(name: "ApusArchitectureTests", dependencies: ["ApusBase"]),
-        .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor"]),
+        .testTarget(name: "ApusTensorTests", dependencies: ["ApusTensor", "CApusKernels"]),
         .testTarget(name: "ApusLayersTests", dependencies: ["ApusLayers", "ApusCheckpoints", "ApusTensor"]),
         .testTarget(
             name: "ApusHubTests",

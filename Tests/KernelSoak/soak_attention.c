@@ -31,7 +31,7 @@ static void *typed_numbers(int type, size_t count, float size) {
 }
 
 static whole_sequence sequence(const apus_attention *a, int type) {
-  whole_sequence s = {.tokens = between(0, 3) ? between(1, 130) : between(1, 420)};
+  whole_sequence s = {.tokens = between(0, 3) ? between(1, 130) : between(300, 420)};
   size_t q = (size_t)(a->heads * a->head_size), kv = (size_t)(a->kv_heads * a->head_size);
   bool across = !a->window && between(0, 4) == 0;
   s.positions = across ? between(1, 230) : s.tokens;
