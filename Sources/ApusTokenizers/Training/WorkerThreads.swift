@@ -1,7 +1,7 @@
 import Glibc
 
 /// Runs a body on several threads at once.
-enum WorkerThreads {
+package enum WorkerThreads {
     private final class Job {
         let index: Int
         let body: @Sendable (Int) -> Void
@@ -13,7 +13,7 @@ enum WorkerThreads {
     }
 
     /// Calls `body(0)` … `body(count - 1)`, each on a thread of its own where one can be had, and returns when all have returned.
-    static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    package static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         var threads: [pthread_t] = []
         for index in 1..<max(1, count) {
             let job = Unmanaged.passRetained(Job(index, body))
