@@ -41,6 +41,17 @@ extension ModelSource {
     /// The chat template's text, from the file's metadata or the folder; nil when the model has none.
     public func chatTemplate() throws(InputError) -> String? {
         if let gguf { return try gguf.string("tokenizer.chat_template") }
+        return try Self.folderTemplate(path)
+    }
+
+    /// The chat template that comes with a model; it needs no tensors.
+    /// - Parameter path: a `.gguf` file, or a folder with `chat_template.jinja` or `tokenizer_config.json`.
+    public static func chatTemplate(path: String) throws(InputError) -> String? {
+        if path.hasSuffix(".gguf") { return try GGUFFile(path: path).metadata.string("tokenizer.chat_template") }
+        return try folderTemplate(path)
+    }
+
+    private static func folderTemplate(_ path: String) throws(InputError) -> String? {
         let file = path + "/chat_template.jinja", config = path + "/tokenizer_config.json"
         if fileExists(file) { return String(decoding: try FileReader.contents(of: file), as: UTF8.self) }
         guard fileExists(config) else { return nil }

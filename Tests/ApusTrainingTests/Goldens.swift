@@ -20,24 +20,7 @@ enum Goldens {
     }
 }
 
-/// A folder that lives as long as the test.
-final class ScratchFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/apus-training-XXXXXX".utf8CString)
-        path = String(cString: mkdtemp(&template)!)
-    }
-
-    deinit { remove(path) }
-
-    private func remove(_ folder: String) {
-        for name in fileNames(inFolder: folder) {
-            if isFolder(folder + "/" + name) { remove(folder + "/" + name) } else { unlink(folder + "/" + name) }
-        }
-        rmdir(folder)
-    }
-
+extension ScratchFolder {
     /// Writes a file and returns its path.
     func write(_ name: String, _ text: String) throws -> String {
         let file = try AtomicFile(path: path + "/" + name)

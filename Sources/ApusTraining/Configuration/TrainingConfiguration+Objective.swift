@@ -50,7 +50,8 @@ extension TrainingConfiguration.Objective: ConfigurationSection, ConfigurationVa
             ConfigurationKey(
                 "mask_token", \.maskToken, .optional(.atLeast(0)), "masked, blank_infilling: the id that stands for what was left out; null: the model's"),
             ConfigurationKey("start_token", \.startToken, .optional(.atLeast(0)), "blank_infilling: the id before what fills a blank; null: the model's"),
-            ConfigurationKey("end_token", \.endToken, .optional(.atLeast(0)), "blank_infilling: the id behind what fills a blank; null: the tokenizer's EOS"),
+            ConfigurationKey(
+                "end_token", \.endToken, .optional(.atLeast(0)), "blank_infilling, span_corruption: the id behind what is filled in; null: the tokenizer's EOS"),
             ConfigurationKey(
                 "first_sentinel", \.firstSentinel, .optional(.atLeast(0)),
                 "span_corruption: the id for the first span, those of further spans below it; null: that of <extra_id_0>"),

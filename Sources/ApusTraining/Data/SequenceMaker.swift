@@ -33,9 +33,18 @@ struct SequenceMaker: Sendable {
     /// Sequences until all data have been read once; nil when they are read again and again.
     var end: Int? { recipe.repeats ? nil : groups.reduce(0) { $0 + $1.plan.count } }
 
-    /// The next sequence; nil at the end.
+    /// The next sequence that has a token to predict; nil at the end.
     mutating func next() throws(InputError) -> TrainingSequence? {
-        if let end, position.sequences >= end { return nil }
+        for _ in 0...groups.reduce(0, { $0 + $1.plan.count }) {
+            if let end, position.sequences >= end { return nil }
+            let sequence = try any()
+            if sequence.countedTokens > 0 { return sequence }
+        }
+        throw InputError(
+            groups.map(\.corpus.subject).joined(separator: ", "), "no sequence of the data has a token to predict", remedy: "give longer documents")
+    }
+
+    private mutating func any() throws(InputError) -> TrainingSequence {
         let number = position.sequences, group = nextGroup()
         let place = position.taken[group], plan = groups[group].plan, epoch = place / plan.count
         var index = place % plan.count
@@ -47,7 +56,7 @@ struct SequenceMaker: Sendable {
         position.taken[group] += 1
         var random = stream(number, .corruption)
         return objective(number).sequence(
-            TokenStretch(ids: ids, documents: documents), window: recipe.settings.sequenceLength, random: &random)
+            TokenStretch(ids: ids, documents: documents), stride: groups[group].stride, window: recipe.settings.sequenceLength, random: &random)
     }
 
     /// The group that is furthest behind its share, as Megatron-LM blends data sets: after n sequences each has its share within one.

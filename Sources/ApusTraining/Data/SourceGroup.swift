@@ -5,6 +5,8 @@ import Glibc
 struct SourceGroup: Sendable {
     let corpus: TokenCorpus
     let plan: WindowPlan
+    /// Tokens of a stretch of the plan at most, without the one behind it.
+    let stride: Int
     /// Share of the sequences, relative to the other groups'.
     let weight: Double
     /// What a person should know of it.
@@ -23,7 +25,7 @@ struct SourceGroup: Sendable {
     }
 
     private init(_ corpus: TokenCorpus, weight: Double, _ recipe: DataRecipe, _ objectives: [ObjectiveRecipe]) throws(InputError) {
-        let window = recipe.settings.sequenceLength, stride = objectives.map { $0.stride(window: window) }.min()!
+        let window = recipe.settings.sequenceLength, stride = objectives.compactMap { $0.stride(window: window) }.min()!
         var notes: [String] = []
         if corpus.isSigned {
             let (plan, cut) = try WindowPlan.wholeDocuments(of: corpus, stride: stride, packs: recipe.settings.pack)
@@ -42,6 +44,7 @@ struct SourceGroup: Sendable {
                 remedy: "give more data or lower data.sequence_length")
         }
         self.corpus = corpus
+        self.stride = stride
         self.weight = weight
         self.notes = notes
     }

@@ -14,6 +14,13 @@ struct CausalObjective: Sendable {
         }
         return sequence
     }
+
+    /// Of one document, of which at most `room` tokens are read.
+    func example(_ ids: ArraySlice<Int32>, room: Int) -> ObjectiveExample? {
+        let text = ids.prefix(room + 1)
+        guard text.count >= 2 else { return nil }
+        return ObjectiveExample(inputs: text.dropLast().map(unmarked), targets: text.dropFirst().map { max($0, -1) })
+    }
 }
 
 /// An id, whether it counts or not.
