@@ -33,17 +33,18 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        .target(name: "ApusLayers", dependencies: ["ApusTensor", "ApusDescription"]),
+        .target(name: "ApusAutograd", dependencies: ["ApusTensor"]),
+        .target(name: "ApusLayers", dependencies: ["ApusAutograd", "ApusTensor", "ApusDescription"]),
         .target(
             name: "ApusModels",
-            dependencies: ["ApusLayers", "ApusCheckpoints", "ApusDescription", "ApusTokenizers"]),
+            dependencies: ["ApusLayers", "ApusAutograd", "ApusCheckpoints", "ApusDescription", "ApusTokenizers"]),
         .target(
             name: "ApusInference",
             dependencies: ["ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusDescription", "ApusBase"]),
         .target(
             name: "ApusTraining",
             dependencies: [
-                "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints", "ApusDescription",
+                "ApusAutograd", "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints", "ApusDescription",
                 "ApusBase",
                 .product(name: "Yams", package: "Yams"),
             ]),
@@ -69,6 +70,9 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        .testTarget(
+            name: "ApusAutogradTests",
+            dependencies: ["ApusModels", "ApusLayers", "ApusAutograd", "ApusCheckpoints", "ApusTensor", "ApusBase"]),
         .testTarget(name: "ApusCheckpointsTests", dependencies: ["ApusCheckpoints", "ApusTensor", "ApusBase"]),
         .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusModels"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),

@@ -12,6 +12,20 @@ package struct TensorEntry: Sendable, Equatable {
     let file: Int
     let offset: Int
 
+    /// A tensor in memory.
+    package init(name: String, dtype: DType, shape: [Int], byteCount: Int, offset: Int) {
+        self.init(name: name, dtype: dtype, shape: shape, byteCount: byteCount, file: 0, offset: offset)
+    }
+
+    init(name: String, dtype: DType, shape: [Int], byteCount: Int, file: Int, offset: Int) {
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.byteCount = byteCount
+        self.file = file
+        self.offset = offset
+    }
+
     package var elementCount: Int { shape.reduce(1, *) }
 }
 

@@ -1,3 +1,4 @@
+import ApusAutograd
 import ApusDescription
 import ApusLayers
 import ApusTensor
@@ -10,12 +11,15 @@ package final class BlockStack: Sendable {
     /// The ways to turn that the layers have.
     private let rotations: [RotaryChannel]
     private let backend: any Backend
+    /// The backend, where the stack is being trained.
+    private let tape: Tape?
 
     init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], backend: any Backend) {
         self.blocks = blocks
         self.norm = norm
         self.rotations = rotations.map { RotaryChannel($0) }
         self.backend = backend
+        tape = backend as? Tape
     }
 
     /// Updates `hidden` `[M, C]`, the embeddings of all new tokens, in place, and appends their keys and values to the caches. The norm
@@ -26,7 +30,11 @@ package final class BlockStack: Sendable {
             backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
             angles: angles(inputs, segments, hidden.count, workspace), precision: precision, workspace: workspace)
         let cacheType = inputs[0].cache.dtype
-        for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
+        guard let tape else {
+            for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
+            return
+        }
+        for (layer, block) in blocks.enumerated() { tape.block(hidden) { block(hidden, layer: layer, cacheType: cacheType, context) } }
     }
 
     private func angles(_ inputs: [SequenceInput], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {

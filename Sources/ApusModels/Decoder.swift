@@ -44,6 +44,24 @@ public final class Decoder: Sendable {
         return logits(of: hidden, inputs, precision, workspace)
     }
 
+    /// Runs whole sequences and returns what the head is given, `[M, E]`, of all their tokens.
+    package func states(_ inputs: [SequenceInput], workspace: Workspace) -> Rows {
+        let hidden = embedding(inputs, .fine, workspace, backend)
+        stack(hidden, inputs, .fine, workspace)
+        let last = workspace.rows(.lastRows, count: hidden.count, width: description.width)
+        stack.finish(hidden, into: last)
+        return headStates(last, .fine, workspace)
+    }
+
+    /// From the normed last residuals to what the head's matrix multiplies.
+    private func headStates(_ last: Rows, _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
+        if headDescription.scale != 1 { backend.scale(last, by: headDescription.scale, adding: nil, into: last) }
+        guard let headProjection else { return last }
+        let narrow = workspace.rows(.branch, count: last.count, width: headProjection.outputs)
+        backend.linear(last, [headProjection.product(into: narrow)], precision)
+        return narrow
+    }
+
     private func logits(of hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
         let wanted = inputs.reduce(0) { $0 + $1.logits.count }
         var last = workspace.rows(.lastRows, count: wanted, width: description.width)
@@ -53,12 +71,7 @@ public final class Decoder: Sendable {
             stack.finish(hidden.rows(from..<from + input.logits.count), into: last.rows(row..<row + input.logits.count))
             row += input.logits.count
         }
-        if headDescription.scale != 1 { backend.scale(last, by: headDescription.scale, adding: nil, into: last) }
-        if let headProjection {
-            let narrow = workspace.rows(.branch, count: wanted, width: headProjection.outputs)
-            backend.linear(last, [headProjection.product(into: narrow)], precision)
-            last = narrow
-        }
+        last = headStates(last, precision, workspace)
         let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
         backend.linear(last, [head.product(into: out)], precision)
         if let cap = headDescription.softCap { backend.softCap(out, cap: cap, into: out) }

@@ -5,9 +5,13 @@ import ApusTensor
 
 /// Puts a model's modules together from its description and its packed matrices.
 struct DecoderAssembly {
-    let loader: ModelLoader
+    let backend: any Backend
+    /// Where the weights come from, for errors.
+    let path: String
     let description: DecoderDescription
     let matrices: [String: PackedMatrix]
+    /// A vector parameter in f32, a number added to each of its own.
+    let vector: (_ name: String, _ increment: Float) throws(InputError) -> Storage
     /// What the names of the stack's parameters start with.
     var prefix = ""
 
@@ -15,22 +19,22 @@ struct DecoderAssembly {
     func decoder() throws(InputError) -> Decoder {
         let head = description.head!
         return Decoder(
-            description: description, backend: loader.backend, encoder: try ownEncoder(), embedding: try embedding(), stack: try stack(),
+            description: description, backend: backend, encoder: try ownEncoder(), embedding: try embedding(), stack: try stack(),
             headProjection: optionalLinear("headProjection"),
             head: Linear(
-                matrices[head.tied ? "embedding.weight" : "head.weight"]!, bias: head.bias ? try loader.vector("head.bias") : nil),
+                matrices[head.tied ? "embedding.weight" : "head.weight"]!, bias: head.bias ? try vector("head.bias", 0) : nil),
             headDescription: head)
     }
 
     /// A model without one.
     func encoder() throws(InputError) -> Encoder {
-        Encoder(description: description, backend: loader.backend, embedding: try embedding(), stack: try stack())
+        Encoder(description: description, backend: backend, embedding: try embedding(), stack: try stack())
     }
 
     /// The encoder of a model with both.
     func ownEncoder() throws(InputError) -> Encoder? {
         guard let own = description.ofEncoder else { return nil }
-        return try DecoderAssembly(loader: loader, description: own, matrices: matrices, prefix: "encoder.").encoder()
+        return try DecoderAssembly(backend: backend, path: path, description: own, matrices: matrices, vector: vector, prefix: "encoder.").encoder()
     }
 
     private func embedding() throws(InputError) -> TokenEmbedding {
@@ -48,20 +52,20 @@ struct DecoderAssembly {
         }
         return BlockStack(
             blocks: blocks, norm: description.finalNorm ? try norm(prefix + "norm", description.norm) : nil, rotations: channels,
-            backend: loader.backend)
+            backend: backend)
     }
 
     private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
-        Linear(matrices[name + ".weight"]!, bias: bias ? try loader.vector(name + ".bias") : nil)
+        Linear(matrices[name + ".weight"]!, bias: bias ? try vector(name + ".bias", 0) : nil)
     }
 
     private func optionalLinear(_ name: String) -> Linear? { matrices[name + ".weight"].map { Linear($0) } }
 
     private func norm(_ name: String, _ kind: NormKind) throws(InputError) -> Norm {
         switch kind {
-        case .rms(let epsilon, let offset): Norm(.rms, epsilon: epsilon, weight: try loader.vector(name + ".weight", adding: offset))
+        case .rms(let epsilon, let offset): Norm(.rms, epsilon: epsilon, weight: try vector(name + ".weight", offset))
         case .layer(let epsilon):
-            Norm(.layer, epsilon: epsilon, weight: try loader.vector(name + ".weight"), bias: try loader.vector(name + ".bias"))
+            Norm(.layer, epsilon: epsilon, weight: try vector(name + ".weight", 0), bias: try vector(name + ".bias", 0))
         }
     }
 
@@ -119,7 +123,7 @@ struct DecoderAssembly {
     private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreBias? {
         guard case .alibi(let style) = description.position(of: layer) else { return nil }
         let slopes = style.slopes(heads: layer.attention.heads)
-        guard let storage = loader.backend.allocate(byteCount: slopes.count * 4) else { throw InputError(loader.source.path, "no memory for slopes") }
+        guard let storage = backend.allocate(byteCount: slopes.count * 4) else { throw InputError(path, "no memory for slopes") }
         for (head, slope) in slopes.enumerated() { storage.floats[head] = slope }
         return .slopes(storage, inBF16: style == .beforeScalingInBF16)
     }
@@ -130,8 +134,8 @@ struct DecoderAssembly {
         let heads = description.layers[0].attention.heads, table = matrices[prefix + "relativeBias.weight"]!
         var rows = [[Float]](repeating: [Float](repeating: 0, count: heads), count: relative.buckets)
         for bucket in rows.indices { rows[bucket].withUnsafeMutableBufferPointer { table.unpack(row: bucket, into: $0.baseAddress!) } }
-        let bias = ScoreBias.makeDistances(heads: heads, reach: relative.maxDistance, on: loader.backend) { rows[relative.bucket(of: $1)][$0] }
-        guard let bias else { throw InputError(loader.source.path, "no memory for relative positions") }
+        let bias = ScoreBias.makeDistances(heads: heads, reach: relative.maxDistance, on: backend) { rows[relative.bucket(of: $1)][$0] }
+        guard let bias else { throw InputError(path, "no memory for relative positions") }
         return bias
     }
 }

@@ -21,7 +21,9 @@ struct ModelLoader {
     func load() throws(InputError) -> DecoderAssembly {
         let (matrices, jobs) = try layOut()
         try run(jobs)
-        return DecoderAssembly(loader: self, description: source.description, matrices: matrices)
+        return DecoderAssembly(backend: backend, path: source.path, description: source.description, matrices: matrices) {
+            (name, increment) throws(InputError) in try vector(name, adding: increment)
+        }
     }
 
     /// The type a matrix is kept in.
@@ -57,7 +59,7 @@ struct ModelLoader {
     }
 
     /// A vector parameter in f32, `increment` added to each of its numbers.
-    func vector(_ name: String, adding increment: Float = 0) throws(InputError) -> Storage {
+    private func vector(_ name: String, adding increment: Float) throws(InputError) -> Storage {
         let values = try source.vector(name, adding: increment)
         guard let storage = backend.allocate(byteCount: values.count * 4) else { throw InputError(source.path, "no memory for \(name)") }
         for (index, value) in values.enumerated() { storage.floats[index] = value }
@@ -66,7 +68,7 @@ struct ModelLoader {
 
     // MARK: Packing
 
-    private func run(_ jobs: [Job]) throws(InputError) {
+    func run(_ jobs: [Job]) throws(InputError) {
         struct Task { let job: Int, panels: Range<Int> }
         var tasks: [Task] = []
         for (index, job) in jobs.enumerated() {

@@ -14,9 +14,13 @@ public struct ModelSource: Sendable {
     /// Tensors that nothing here is computed with and that conversion hands on.
     let carried: [TensorEntry]
     /// What was in the files and changes nothing, for a line on standard error each.
-    public private(set) var notes: [String]
+    public internal(set) var notes: [String]
     /// The file's metadata when it is a GGUF file.
     package let gguf: GGUFMetadata?
+    /// Where parameters lie in a folder in Hugging Face layout made of it; nil: where they lie here.
+    let folderPlaces: [String: ParameterPlace]?
+    /// Whether `path` has a config.json to go by.
+    let hasConfiguration: Bool
 
     /// A `.gguf` file, or a folder in Hugging Face layout or Meta's.
     public init(path: String) throws(InputError) {
@@ -38,6 +42,8 @@ public struct ModelSource: Sendable {
         self.description = description
         self.checkpoint = checkpoint
         self.gguf = gguf
+        folderPlaces = gguf.map { _ in Families.named(description.architecture)!.layout(of: description).places(of: description) }
+        hasConfiguration = gguf == nil
         var places = layout.places(of: description)
         let prefix = layout.optionalPrefix
         if !prefix.isEmpty, checkpoint.entry(places["embedding.weight"]!.tensor) == nil {

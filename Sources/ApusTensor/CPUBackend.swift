@@ -73,6 +73,10 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     // MARK: Operations
 
     package func linear(_ input: Rows, _ products: [Product], _ precision: ActivationPrecision) {
+        if products[0].matrix.isTrained {
+            for p in products { multiply(Operand(input), Operand(p.matrix), in: .f32, bias: p.bias, into: p.out, adds: p.adds) }
+            return
+        }
         withUnsafeTemporaryAllocation(of: apus_matrix.self, capacity: products.count) { matrices in
             withUnsafeTemporaryAllocation(of: apus_product.self, capacity: products.count) { list in
                 for (i, product) in products.enumerated() {
@@ -209,18 +213,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                         keys: cache.keys.address, values: cache.values.address, capacity: Int64(cache.capacity),
                         tokens: Int64(segment.rows.count), position: Int64(segment.position), prefix: Int64(prefix), log_sums: nil))
             }
-            var call = apus_attention()
-            (call.heads, call.kv_heads, call.head_size) = (Int32(shape.heads), Int32(shape.kvHeads), Int32(shape.headSize))
-            (call.kv_dtype, call.scale, call.soft_cap) = (shape.cacheType.kernelNumber, shape.scale, shape.softCap ?? 0)
-            call.window = Int64(shape.window ?? 0)
+            var call = apus_attention(shape, bias)
             (call.segments, call.segment_count) = (UnsafePointer(list.baseAddress!), Int32(segments.count))
-            switch bias {
-            case nil: break
-            case .slopes(let slopes, let inBF16): (call.slopes, call.slopes_in_bf16) = (UnsafePointer(slopes.floats), inBF16)
-            case .distances(let distances, let reach):
-                precondition(distances.byteCount >= shape.heads * (2 * reach + 31) * 4)
-                (call.distances, call.reach) = (UnsafePointer(distances.floats), Int64(reach))
-            }
             body(&call)
         }
     }
@@ -238,7 +232,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
 
 extension Activation {
     /// The activation's number in the C kernels.
-    fileprivate var kernelNumber: Int32 {
+    var kernelNumber: Int32 {
         let number: apus_activation =
             switch self {
             case .silu: APUS_SILU

@@ -5,12 +5,15 @@ extension DType {
     package var kernelNumber: Int32 { Int32(DType.allCases.firstIndex(of: self)!) }
 }
 
-/// A weight matrix `[rows, columns]` = `[outputs, inputs]`, packed for the kernels: 16 rows interleaved (`panels.h`).
+/// A weight matrix `[rows, columns]` = `[outputs, inputs]`: packed for the kernels, 16 rows interleaved (`panels.h`), or, while it is being
+/// trained, row by row in f32.
 package final class PackedMatrix: Sendable {
     package let dtype: DType
+    /// Whether it lies row by row.
+    package let isTrained: Bool
     package let rows: Int
     package let columns: Int
-    let storage: Storage
+    package let storage: Storage
     let kernelType: Int32
     let panelByteCount: Int
 
@@ -33,6 +36,19 @@ package final class PackedMatrix: Sendable {
         self.storage = storage
         kernelType = dtype.kernelNumber
         panelByteCount = apus_panel_bytes(kernelType, Int64(columns))
+        isTrained = false
+    }
+
+    /// f32, row by row.
+    package init(trained storage: Storage, rows: Int, columns: Int) {
+        precondition(storage.byteCount >= rows * columns * 4)
+        dtype = .f32
+        isTrained = true
+        self.rows = rows
+        self.columns = columns
+        self.storage = storage
+        kernelType = DType.f32.kernelNumber
+        panelByteCount = 0
     }
 
     package var panelCount: Int { (rows - 1) / Self.rowsAPanel + 1 }
@@ -40,6 +56,13 @@ package final class PackedMatrix: Sendable {
     /// Packs one panel from the bytes of its rows; nil stands for a row of zeros (those after the last).
     package func pack(panel: Int, rows: [UnsafePointer<UInt8>?]) {
         precondition(rows.count == Self.rowsAPanel)
+        if isTrained {
+            for (lane, row) in rows.enumerated() {
+                guard let row else { continue }
+                (storage.address + (panel * Self.rowsAPanel + lane) * columns * 4).copyMemory(from: row, byteCount: columns * 4)
+            }
+            return
+        }
         rows.withUnsafeBufferPointer {
             apus_pack_panel(
                 kernelType, Int64(columns), $0.baseAddress!,
@@ -50,12 +73,17 @@ package final class PackedMatrix: Sendable {
     /// The values of one row, in f32.
     package func unpack(row: Int, into out: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < self.rows)
+        if isTrained {
+            out.update(from: storage.floats + row * columns, count: columns)
+            return
+        }
         var matrix = descriptor
         apus_unpack_row(&matrix, Int64(row), out)
     }
 
     var descriptor: apus_matrix {
-        apus_matrix(
+        precondition(!isTrained)
+        return apus_matrix(
             dtype: kernelType, rows: Int64(rows), columns: Int64(columns),
             panels: UnsafePointer(storage.address.assumingMemoryBound(to: UInt8.self)))
     }

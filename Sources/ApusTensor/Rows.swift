@@ -36,6 +36,11 @@ public struct Rows: Sendable {
         return Rows(storage, offset: offset + row * stride, count: width / part, width: part)
     }
 
+    /// Whether both are the same elements.
+    package func isSame(as other: Rows) -> Bool {
+        storage === other.storage && offset == other.offset && count == other.count && width == other.width && stride == other.stride
+    }
+
     /// The first element. The caller keeps the storage alive.
     package var start: UnsafeMutablePointer<Float> { storage.floats + offset }
 

@@ -38,6 +38,12 @@ package final class Storage: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// This part and the one that follows it in the same storage as one; nil where they are not such.
+    package func joined(with next: Storage) -> Storage? {
+        guard let owner, owner === next.owner, address + byteCount == next.address else { return nil }
+        return Storage(part: owner, at: address - owner.address, byteCount: byteCount + next.byteCount)
+    }
+
     deinit {
         if owner == nil { munmap(address, byteCount) }
     }

@@ -32,7 +32,7 @@ extension ModelConversion {
     /// The folder's own configuration with another type, or one made from the description.
     static func configuration(of source: ModelSource, _ type: DType) throws(InputError) -> JSONObject {
         let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
-        if source.gguf == nil {
+        if source.hasConfiguration {
             var config = try JSON(contentsOf: source.path + "/config.json").object!
             config[config["dtype"] != nil ? "dtype" : "torch_dtype"] = name
             return config

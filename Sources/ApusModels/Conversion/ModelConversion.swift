@@ -115,10 +115,8 @@ public struct ModelConversion {
     }
 
     private static func folderTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
-        let family = Families.named(source.description.architecture)!
         // A folder's tensors keep their names, with or without the prefix that files of bare models leave out.
-        let places = source.gguf == nil ? source.places : family.layout(of: source.description).places(of: source.description)
-        var transfers = try transfers(source, places) { _ in type }
+        var transfers = try transfers(source, source.folderPlaces ?? source.places) { _ in type }
         for entry in source.carried { transfers.append(try transfer(whole: entry, type, in: source)) }
         return transfers
     }

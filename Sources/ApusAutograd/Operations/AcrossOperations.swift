@@ -1,0 +1,91 @@
+import ApusTensor
+
+/// Keys and values of an encoded text, which queries attend to later.
+final class StoreOperation: Operation {
+    let keys: Rows
+    let values: Rows
+    let keptKeys: KeptRows
+    let keptValues: KeptRows
+    /// Gradients, once a query has attended.
+    private var gradients: (keys: Rows, values: Rows)?
+
+    init(_ tape: Tape, keys: Rows, values: Rows) {
+        self.keys = keys
+        self.values = values
+        keptKeys = tape.copy(keys)
+        keptValues = tape.copy(values)
+    }
+
+    /// Adds gradients `[S, K·D]` of keys and values.
+    func add(_ tape: Tape, keys: Rows, values: Rows) {
+        guard let gradients else {
+            let made = [keys, values].map { rows in
+                guard let storage = tape.allocate(byteCount: rows.count * rows.width * 4) else { fatalError("no memory for gradients of keys and values") }
+                let target = Rows(storage, count: rows.count, width: rows.width)
+                tape.base.scale(rows, by: 1, adding: nil, into: target)
+                return target
+            }
+            self.gradients = (made[0], made[1])
+            return
+        }
+        tape.base.scale(keys, by: 1, adding: gradients.keys, into: gradients.keys)
+        tape.base.scale(values, by: 1, adding: gradients.values, into: gradients.values)
+    }
+
+    func backward(_ tape: Tape) {
+        guard let gradients else { return }
+        tape.add(to: keys, gradients.keys, times: 1)
+        tape.add(to: values, gradients.values, times: 1)
+    }
+}
+
+/// Attention of queries to the stored keys and values of another text, one a segment.
+final class AcrossOperation: Operation {
+    private let shape: AttentionShape
+    private let queries: Rows
+    private let keptQueries: KeptRows
+    private let keptOut: Kept
+    private let logSums: Rows
+    private let segments: [Segment]
+    private let memories: [StoreOperation]
+    private let out: Rows
+
+    init(_ tape: Tape, _ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows) {
+        self.shape = shape
+        self.queries = queries
+        self.segments = segments
+        self.out = out
+        memories = caches.map { tape.memories[ObjectIdentifier($0.keys)]! }
+        keptQueries = tape.copy(queries)
+        let sums = tape.arena.rows(.f32, count: queries.count, width: shape.heads)
+        logSums = Rows(sums.storage, offset: sums.offset, count: sums.count, width: sums.width)
+        tape.contents.overwrite(out)
+        for (segment, memory) in zip(segments, memories) {
+            tape.base.attendWhole(
+                shape, queries: keptQueries.rows(segment.rows), keys: memory.keptKeys, values: memory.keptValues,
+                spans: [Self.span(segment, memory)], bias: nil, in: tape.type, into: out.rows(segment.rows), logSums: logSums.rows(segment.rows))
+        }
+        keptOut = tape.keep(out)
+    }
+
+    private static func span(_ segment: Segment, _ memory: StoreOperation) -> AttentionSpan {
+        AttentionSpan(queries: 0..<segment.rows.count, keys: 0..<memory.keys.count, prefix: memory.keys.count)
+    }
+
+    func backward(_ tape: Tape) {
+        guard let gradient = tape.gradient(out) else { return tape.clear(out) }
+        let target = tape.mirror(queries).target(queries, tape.base)
+        precondition(!target.adds, "queries that are read twice")
+        for (segment, memory) in zip(segments, memories) {
+            let count = memory.keys.count, width = memory.keys.width
+            let both = tape.scratchRows(count: 2 * count, width: width), keys = both.rows(0..<count), values = both.rows(count..<2 * count)
+            tape.base.attendBackward(
+                shape, queries: keptQueries.rows(segment.rows), keys: memory.keptKeys, values: memory.keptValues,
+                out: keptOut.rows(tape).rows(segment.rows), logSums: logSums.rows(segment.rows), gradient: gradient.rows(segment.rows),
+                spans: [Self.span(segment, memory)], bias: nil, in: tape.type, queryGradient: target.rows.rows(segment.rows), keyGradient: keys,
+                valueGradient: values, distanceGradient: nil)
+            memory.add(tape, keys: keys, values: values)
+        }
+        tape.clear(out)
+    }
+}

@@ -1,0 +1,134 @@
+import ApusTensor
+
+/// A backend that runs what a model asks for on another one, remembers it, and goes back over it for the gradients (reverse-mode
+/// differentiation, Linnainmaa 1970). The model is the one that answers and serves: it knows nothing of this.
+///
+/// Matrices that have a gradient are `PackedMatrix.isTrained`. Whatever the backward pass needs is kept in `type`, and the forward pass goes
+/// on with what is kept: so an operation that is run again gives the same bits.
+package final class Tape {
+    /// What is kept of a block's activations, and what is run again in the backward pass.
+    package enum Recompute: String, Sendable, CaseIterable {
+        /// Everything is kept.
+        case none
+        /// Norms, activations and gates are run again (Korthikanti et al. 2022; FlashAttention keeps no scores as it is).
+        case selective
+        /// Only the blocks' inputs are kept (Chen et al. 2016).
+        case full
+    }
+
+    package let base: any TrainingBackend
+    /// What products are computed in and activations kept in: f32, bf16 or f16.
+    package let type: DType
+    package let recompute: Recompute
+    /// Of each storage of weights that is trained.
+    let weightGradients: [ObjectIdentifier: Storage]
+    /// Gradients of `ScoreBias.distances`, by their storage; the caller sets them to zero.
+    package var distanceGradients: [ObjectIdentifier: Storage] = [:]
+    /// Called in the backward pass when a storage's gradient is complete.
+    package var onGradient: ((Storage) -> Void)?
+    /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
+    package var embeddingGradientScale: Float = 1
+
+    /// Whether what is asked for is remembered.
+    var isRecording = false
+    var operations: [any Operation] = []
+    let arena: Arena
+    var contents = KeptContents()
+    private var mirrors: [ObjectIdentifier: GradientMirror] = [:]
+    /// Operations that have yet to add to a gradient of weights.
+    private var pending: [ObjectIdentifier: Int] = [:]
+    /// Keys and values that queries attend to across, by the storage of their cache.
+    var memories: [ObjectIdentifier: StoreOperation] = [:]
+    private var scratch: Storage?
+
+    /// - Parameter weightGradients: f32, as large as the weights, by the storage of the weights.
+    package init(_ base: any TrainingBackend, type: DType, recompute: Recompute, weightGradients: [ObjectIdentifier: Storage]) {
+        self.base = base
+        self.type = type
+        self.recompute = recompute
+        self.weightGradients = weightGradients
+        arena = Arena(base)
+    }
+
+    /// The most bytes of activations that were kept at once.
+    package var peakKeptByteCount: Int { arena.peakByteCount }
+
+    /// Runs a forward pass whose gradients will be wanted.
+    package func record<Result>(_ body: () throws -> Result) rethrows -> Result {
+        precondition(!isRecording && operations.isEmpty)
+        isRecording = true
+        defer { isRecording = false }
+        return try body()
+    }
+
+    /// Goes back over what was recorded: adds to the gradients of the weights, and forgets it.
+    package func backward() {
+        runBack()
+        precondition(pending.values.allSatisfy { $0 == 0 })
+        contents = KeptContents()
+        memories = [:]
+        for mirror in mirrors.values { mirror.clear() }
+        arena.release(to: Arena.Mark())
+    }
+
+    /// The operations from last to first.
+    func runBack() {
+        while let operation = operations.popLast() {
+            let mark = arena.current
+            operation.backward(self)
+            arena.release(to: mark)
+        }
+    }
+
+    // MARK: What operations use
+
+    func mirror(_ rows: Rows) -> GradientMirror {
+        let key = ObjectIdentifier(rows.storage)
+        if let mirror = mirrors[key] { return mirror }
+        let mirror = GradientMirror(rows.storage, on: base)
+        mirrors[key] = mirror
+        return mirror
+    }
+
+    /// The gradient of a view; nil when it is zero.
+    func gradient(_ rows: Rows) -> Rows? { mirrors[ObjectIdentifier(rows.storage)]?.existing(rows, base) }
+
+    /// The view was written anew: what it held before gets no gradient through it.
+    func clear(_ rows: Rows) { mirrors[ObjectIdentifier(rows.storage)]?.clear(rows) }
+
+    /// Adds `factor` · `part` to the gradient of a view.
+    func add(to rows: Rows, _ part: Rows, times factor: Float) {
+        let (target, adds) = mirror(rows).target(rows, base)
+        base.scale(part, by: factor, adding: adds ? target : nil, into: target)
+    }
+
+    /// Rows that hold until the next call.
+    func scratchRows(count: Int, width: Int) -> Rows {
+        let byteCount = count * width * 4
+        if scratch.map({ $0.byteCount < byteCount }) ?? true {
+            guard let storage = base.allocate(byteCount: byteCount) else { fatalError("no memory for \(byteCount) bytes of gradients") }
+            scratch = storage
+        }
+        return Rows(scratch!, count: count, width: width)
+    }
+
+    /// The gradient of weights, and a note that one more operation will add to it; nil where they are not trained.
+    func claim(_ weights: Storage?) -> Storage? {
+        guard let weights, let gradient = weightGradients[ObjectIdentifier(weights)] else { return nil }
+        pending[ObjectIdentifier(weights), default: 0] += 1
+        return gradient
+    }
+
+    /// An operation that claimed the gradient of weights has added its part.
+    func finish(_ weights: Storage?) {
+        guard let weights, let count = pending[ObjectIdentifier(weights)] else { return }
+        pending[ObjectIdentifier(weights)] = count - 1
+        if count == 1 { onGradient?(weights) }
+    }
+}
+
+/// A recorded call.
+protocol Operation: AnyObject {
+    /// Sends the gradient of its results on to its arguments.
+    func backward(_ tape: Tape)
+}

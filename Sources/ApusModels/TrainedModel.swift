@@ -1,0 +1,71 @@
+import ApusAutograd
+import ApusBase
+import ApusDescription
+import ApusLayers
+import ApusTensor
+
+/// A decoder whose weights lie in a parameter store and whose operations a tape records.
+package final class TrainedModel {
+    package let decoder: Decoder
+    package let parameters: ParameterStore
+    package let tape: Tape
+    /// What was added to a vector's numbers when it was read (Gemma's norms multiply by 1 + w).
+    package let increments: [String: Float]
+
+    /// - Throws: an `InputError` without memory, and when the weights cannot be read.
+    private init(
+        _ description: DecoderDescription, path: String, type: DType, recompute: Tape.Recompute, on backend: CPUBackend,
+        fill: (ParameterStore, _ increments: [String: Float]) throws(InputError) -> Void
+    ) throws(InputError) {
+        guard let store = ParameterStore(description, on: backend) else { throw InputError(path, "no memory for weights and gradients") }
+        let tape = Tape(backend, type: type, recompute: recompute, weightGradients: store.gradientsByWeights)
+        let increments = Increments()
+        let assembly = DecoderAssembly(backend: tape, path: path, description: description, matrices: store.matrices) {
+            (name, increment) throws(InputError) in
+            increments.values[name] = increment
+            return store[name]
+        }
+        decoder = try assembly.decoder()
+        try fill(store, increments.values)
+        parameters = store
+        self.tape = tape
+        self.increments = increments.values
+    }
+
+    private final class Increments { var values: [String: Float] = [:] }
+
+    /// New weights.
+    /// - Parameter draw: gives every parameter its first value, in what its norm multiplies by.
+    package convenience init(
+        _ description: DecoderDescription, type: DType, recompute: Tape.Recompute, on backend: CPUBackend, draw: (ParameterStore) -> Void
+    ) throws(InputError) {
+        try self.init(description, path: description.architecture, type: type, recompute: recompute, on: backend) { store, _ in draw(store) }
+    }
+
+    /// The weights of a model's files.
+    package convenience init(
+        _ source: ModelSource, type: DType, recompute: Tape.Recompute, on backend: CPUBackend
+    ) throws(InputError) {
+        try self.init(source.description, path: source.path, type: type, recompute: recompute, on: backend) {
+            (store, increments) throws(InputError) in
+            try ModelLoader(source: source, backend: backend, dtype: .f32).fill(store, adding: increments)
+        }
+    }
+}
+
+extension ModelLoader {
+    /// Reads all parameters into a store.
+    func fill(_ store: ParameterStore, adding increments: [String: Float]) throws(InputError) {
+        let matrices = store.matrices
+        var jobs: [Job] = []
+        for entry in store.entries {
+            if let matrix = matrices[entry.name] {
+                jobs.append(Job(entry: try source.entry(entry.name), matrix: matrix, place: source.places[entry.name]!))
+            } else {
+                let values = try source.vector(entry.name, adding: increments[entry.name] ?? 0)
+                store[entry.name].floats.update(from: values, count: values.count)
+            }
+        }
+        try run(jobs)
+    }
+}

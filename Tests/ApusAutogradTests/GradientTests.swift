@@ -1,0 +1,100 @@
+import ApusAutograd
+import ApusBase
+import ApusCheckpoints
+import ApusLayers
+import ApusTensor
+import Testing
+
+@testable import ApusModels
+
+/// Gradients of the families' tiny models in f32 against PyTorch's (Tests/Goldens/make_gradients.py).
+@Suite struct GradientTests {
+    static let folder = parentFolder(parentFolder(#filePath)) + "/Goldens/"
+    static let names = [
+        "llama/llama-mha", "llama/llama-gqa-tied", "llama/llama-linear", "llama/llama-dynamic", "llama/llama-yarn", "llama/llama-llama3",
+        "llama/llama-biases", "llama/mistral-window", "llama/qwen2-bias", "llama/qwen3-norms",
+    ] + [
+        "gpt2-small", "gpt2-relu", "gpt2-untied", "neox-parallel", "neox-sequential", "neox-unbiased", "bloom-small", "bloom-odd-heads",
+        "bloom-untied", "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi", "gemma3-windows",
+        "gemma3-layer-types", "gemma3-stretched", "gemma3-usual-scale", "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small",
+        "glm4-wide-heads", "glm4-unbiased", "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers",
+        "gemma2-uncapped", "gptj-small", "gptj-whole-heads", "gptj-erf", "opt-small", "opt-post-norm", "opt-unbiased", "starcoder2-small",
+        "starcoder2-window", "starcoder2-unbiased", "phi3-small", "phi3-window", "phi3-partial", "xglm-small", "xglm-unscaled", "xglm-beyond",
+    ].map { "families/" + $0 }
+
+    @Test(arguments: names, InstructionSet.allCases.filter(\.isSupported))
+    func agreeWithPyTorch(name: String, set: InstructionSet) throws {
+        let path = Self.folder + name, backend = try #require(CPUBackend(threads: 2, instructionSet: set)), source = try ModelSource(path: path)
+        let model = try TrainedModel(source, type: .f32, recompute: .none, on: backend)
+        let sequences = try Self.sequences(path), golden = try SafetensorsCheckpoint(path: path + "/gradients.safetensors")
+        let loss = try model.lossAndGradients(sequences)
+        let expected = Double(try golden.floats(try #require(golden.entry("loss")))[0])
+        #expect(abs(loss - expected) <= 2e-6 * expected, "\(name): loss \(loss), not \(expected)")
+        let tensors = Self.tensors(model, source), scale = try tensors.keys.map { try Self.sketch(golden, $0).norm }.max()!
+        for (tensor, values) in tensors {
+            let reference = try Self.sketch(golden, tensor), error = reference.distance(to: GradientSketch(values))
+            #expect(error <= 1e-5 * scale, "\(name): \(tensor): \(error) of \(scale)")
+            // The gradient of a key's bias is nothing but rounding.
+            if reference.norm > 1e-4 * scale { #expect(error <= 1e-4 * reference.norm, "\(name): \(tensor): \(error) of its own \(reference.norm)") }
+        }
+    }
+
+    /// Whatever is kept or run again, and however many threads there are: the same bits.
+    @Test(arguments: ["llama/llama-gqa-tied", "families/gpt2-small", "families/gemma2-caps", "families/falcon-grouped"], [DType.f32, .bf16, .f16])
+    func recomputeChangesNoBit(name: String, type: DType) throws {
+        let path = Self.folder + name, source = try ModelSource(path: path), sequences = try Self.sequences(path)
+        var first: (loss: Double, gradients: [Float])?
+        for (recompute, threads) in [(Tape.Recompute.none, 2), (.selective, 2), (.full, 2), (.none, 1), (.full, 3)] {
+            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: threads)))
+            let loss = try model.lossAndGradients(sequences)
+            let gradients = Array(UnsafeBufferPointer(start: model.parameters.gradients.floats, count: model.parameters.elementCount))
+            if let first {
+                #expect(loss == first.loss && gradients == first.gradients, "\(name), \(type), \(recompute), \(threads) threads")
+            } else {
+                #expect(gradients.contains { $0 != 0 } && gradients.allSatisfy(\.isFinite))
+                first = (loss, gradients)
+            }
+        }
+    }
+
+    static func sequences(_ path: String) throws -> [[Int32]] {
+        try #require(try JSON(contentsOf: path + "/ids.json").array).map { $0.array!.map { Int32($0.int!) } }
+    }
+
+    private static func sketch(_ golden: SafetensorsCheckpoint, _ tensor: String) throws -> GradientSketch {
+        try GradientSketch(reading: try #require(golden.entry(tensor), "\(tensor) is not among the goldens"), of: golden)
+    }
+
+    /// Gradients in the arrangement of the file's tensors.
+    private static func tensors(_ model: TrainedModel, _ source: ModelSource) -> [String: [Float]] {
+        var tensors: [String: [Float]] = [:]
+        for entry in model.parameters.entries {
+            let place = source.places[entry.name]!, columns = entry.isMatrix ? entry.shape[1] : 1, total = place.rows.total
+            var values = tensors[place.tensor] ?? [Float](repeating: 0, count: total * columns)
+            let gradient = model.parameters.gradient(entry.name).floats
+            for row in 0..<entry.shape[0] {
+                let to = place.rows.tensorRow(of: row)
+                for column in 0..<columns {
+                    values[place.isTransposed ? column * total + to : to * columns + column] = gradient[row * columns + column]
+                }
+            }
+            tensors[place.tensor] = values
+        }
+        return tensors
+    }
+}
+
+extension TrainedModel {
+    /// The mean cross-entropy of the next tokens of whole sequences; its gradients are added to the store's.
+    func lossAndGradients(_ sequences: [[Int32]]) throws -> Double {
+        let cache = try KeyValueCache(decoder, positions: sequences.map(\.count).max()!, dtype: .f32)
+        let inputs = sequences.map { SequenceInput(ids: $0, position: 0, cache: cache, logits: 0..<0) }
+        let targets = sequences.flatMap { $0.dropFirst() + [-1] }, counted = targets.filter { $0 >= 0 }.count
+        let workspace = Workspace(tape)
+        let losses = tape.record {
+            decoder.losses(inputs, targets: targets, CrossEntropyOptions(gradientScale: 1 / Float(counted)), workspace: workspace)
+        }
+        tape.backward()
+        return losses.losses.reduce(0) { $0 + Double($1) } / Double(counted)
+    }
+}
