@@ -44,7 +44,8 @@ let package = Package(
         .target(
             name: "ApusTraining",
             dependencies: [
-                "ApusAutograd", "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints", "ApusDescription",
+                "ApusAutograd", "ApusInference", "ApusModels", "ApusLayers", "ApusTensor", "ApusTokenizers", "ApusTemplates", "ApusCheckpoints",
+                "ApusDescription",
                 "ApusBase",
                 .product(name: "Yams", package: "Yams"),
             ]),

@@ -38,7 +38,8 @@ package protocol TrainingBackend: UpdateBackend {
     func embedBackward(_ ids: [Int32], _ rows: Rows, to gradient: Storage)
 
     /// Losses of rows of logits `[M, V]`, which become their own gradients. A target below 0 does not count.
-    func crossEntropy(_ logits: Rows, targets: [Int32], _ options: CrossEntropyOptions, losses: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?)
+    func crossEntropy(
+        _ logits: Rows, targets: [Int32], _ options: CrossEntropyOptions, losses: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>?)
 }
 
 /// One sequence of an attention call: rows of the batch, and the keys that each of its queries sees besides those before it.

@@ -17,6 +17,8 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
         package static let objective = Site(rawValue: 3)
         /// What an objective does to a sequence.
         package static let corruption = Site(rawValue: 4)
+        /// First values of a new model's weights.
+        package static let initialization = Site(rawValue: 5)
     }
 
     private let key: (UInt32, UInt32)

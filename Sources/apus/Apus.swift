@@ -8,7 +8,7 @@ struct Apus: ParsableCommand {
         commandName: "apus", abstract: "Run, serve, train and adapt language models.",
         subcommands: [
             GenerateVerb.self, ChatVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, InspectVerb.self, BenchVerb.self,
-            PullVerb.self, ConvertVerb.self, EmbedVerb.self, TokenizerVerb.self, DataVerb.self,
+            PullVerb.self, ConvertVerb.self, EmbedVerb.self, TokenizerVerb.self, DataVerb.self, TrainVerb.self,
         ])
 
     static func main() {

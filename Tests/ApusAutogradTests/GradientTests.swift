@@ -10,17 +10,19 @@ import Testing
 /// Gradients of the families' tiny models in f32 against PyTorch's (Tests/Goldens/make_gradients.py).
 @Suite struct GradientTests {
     static let folder = parentFolder(parentFolder(#filePath)) + "/Goldens/"
-    static let names = [
-        "llama/llama-mha", "llama/llama-gqa-tied", "llama/llama-linear", "llama/llama-dynamic", "llama/llama-yarn", "llama/llama-llama3",
-        "llama/llama-biases", "llama/mistral-window", "llama/qwen2-bias", "llama/qwen3-norms",
-    ] + [
-        "gpt2-small", "gpt2-relu", "gpt2-untied", "neox-parallel", "neox-sequential", "neox-unbiased", "bloom-small", "bloom-odd-heads",
-        "bloom-untied", "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi", "gemma3-windows",
-        "gemma3-layer-types", "gemma3-stretched", "gemma3-usual-scale", "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small",
-        "glm4-wide-heads", "glm4-unbiased", "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers",
-        "gemma2-uncapped", "gptj-small", "gptj-whole-heads", "gptj-erf", "opt-small", "opt-post-norm", "opt-unbiased", "starcoder2-small",
-        "starcoder2-window", "starcoder2-unbiased", "phi3-small", "phi3-window", "phi3-partial", "xglm-small", "xglm-unscaled", "xglm-beyond",
-    ].map { "families/" + $0 }
+    static let names =
+        [
+            "llama/llama-mha", "llama/llama-gqa-tied", "llama/llama-linear", "llama/llama-dynamic", "llama/llama-yarn", "llama/llama-llama3",
+            "llama/llama-biases", "llama/mistral-window", "llama/qwen2-bias", "llama/qwen3-norms",
+        ]
+        + [
+            "gpt2-small", "gpt2-relu", "gpt2-untied", "neox-parallel", "neox-sequential", "neox-unbiased", "bloom-small", "bloom-odd-heads",
+            "bloom-untied", "falcon-multi-query", "falcon-grouped", "falcon-grouped-one-norm", "falcon-alibi", "gemma3-windows",
+            "gemma3-layer-types", "gemma3-stretched", "gemma3-usual-scale", "glm-small", "glm-wide-heads", "glm-unbiased", "glm4-small",
+            "glm4-wide-heads", "glm4-unbiased", "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers",
+            "gemma2-uncapped", "gptj-small", "gptj-whole-heads", "gptj-erf", "opt-small", "opt-post-norm", "opt-unbiased", "starcoder2-small",
+            "starcoder2-window", "starcoder2-unbiased", "phi3-small", "phi3-window", "phi3-partial", "xglm-small", "xglm-unscaled", "xglm-beyond",
+        ].map { "families/" + $0 }
 
     @Test(arguments: names, InstructionSet.allCases.filter(\.isSupported))
     func agreeWithPyTorch(name: String, set: InstructionSet) throws {

@@ -8,6 +8,8 @@ struct ConfigurationKey<Section> {
     /// As it is written in YAML.
     let defaultText: String
     let meaning: String
+    /// What a section has, as text or an object of texts.
+    let value: (Section) -> JSON
     /// The keys below, when the value is a section itself.
     let rows: [ConfigurationRow]
     let set: (inout Section, ConfigurationNode) throws(InputError) -> Void
@@ -20,6 +22,7 @@ struct ConfigurationKey<Section> {
         type = Value.described(rule.words)
         defaultText = Section()[keyPath: path].yaml
         self.meaning = meaning
+        value = { .string($0[keyPath: path].yaml) }
         rows = []
         set = { (section, node) throws(InputError) in
             let value = try Value(node)
@@ -33,16 +36,20 @@ struct ConfigurationKey<Section> {
         self.init(name, path, ConfigurationRule(words: "") { _ in true }, meaning)
     }
 
-    private init(_ name: String, _ row: ConfigurationRow, _ set: @escaping (inout Section, ConfigurationNode) throws(InputError) -> Void) {
+    private init(
+        _ name: String, _ row: ConfigurationRow, value: @escaping (Section) -> JSON,
+        _ set: @escaping (inout Section, ConfigurationNode) throws(InputError) -> Void
+    ) {
         self.name = name
+        self.value = value
         (type, defaultText, meaning, rows) = (row.type, row.defaultText, row.meaning, [])
         self.set = set
     }
 
     /// The key of a part of a section that has no name of its own in the file.
     func inside<Whole>(_ path: WritableKeyPath<Whole, Section>) -> ConfigurationKey<Whole> {
-        let set = set
-        return ConfigurationKey<Whole>(name, ConfigurationRow(key: name, type: type, defaultText: defaultText, meaning: meaning)) {
+        let set = set, value = value, row = ConfigurationRow(key: name, type: type, defaultText: defaultText, meaning: meaning)
+        return ConfigurationKey<Whole>(name, row, value: { value($0[keyPath: path]) }) {
             (whole, node) throws(InputError) in try set(&whole[keyPath: path], node)
         }
     }
@@ -53,6 +60,7 @@ struct ConfigurationKey<Section> {
         type = "a section"
         defaultText = ""
         self.meaning = meaning
+        value = { $0[keyPath: path].json }
         rows = Value.keys.map { ConfigurationRow(key: $0.name, type: $0.type, defaultText: $0.defaultText, meaning: $0.meaning) }
         set = { (section, node) throws(InputError) in try section[keyPath: path].read(node) }
     }

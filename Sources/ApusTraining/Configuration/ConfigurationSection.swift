@@ -9,6 +9,11 @@ protocol ConfigurationSection: Equatable, Sendable {
 }
 
 extension ConfigurationSection {
+    /// Every key with its value as it would be written.
+    var json: JSON {
+        .object(Self.keys.reduce(into: JSONObject()) { $0[$1.name] = $1.value(self) })
+    }
+
     /// Sets what a mapping has; nothing at all leaves the defaults.
     /// - Throws: an `InputError` that names the place of the first value that is wrong, or of a key that is not known and the nearest one.
     mutating func read(_ node: ConfigurationNode) throws(InputError) {

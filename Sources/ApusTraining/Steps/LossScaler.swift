@@ -3,7 +3,7 @@ import ApusBase
 /// The factor of the loss in training with f16, whose gradients would vanish without it and overflow with too great a one (Micikevicius et al.
 /// 2018). A step whose gradients are not finite is skipped and halves the factor; 2000 good steps in a row double it.
 package struct LossScaler: Sendable, Equatable {
-    /// What a checkpoint keeps.
+    /// What the loss is multiplied by.
     package private(set) var scale: Double
     package private(set) var goodSteps: Int
     /// Skipped since training began, and in a row.
@@ -30,6 +30,26 @@ package struct LossScaler: Sendable, Equatable {
         self.skippedSteps = skippedSteps
         self.skippedInARow = skippedInARow
         self.isFixed = isFixed
+    }
+
+    /// What a checkpoint keeps.
+    package var json: JSON {
+        .object([
+            "scale": .number(scale), "good_steps": .integer(goodSteps), "skipped_steps": .integer(skippedSteps),
+            "skipped_in_a_row": .integer(skippedInARow),
+        ])
+    }
+
+    /// Takes up what `json` gave; a fixed factor stays.
+    package mutating func restore(_ json: JSON, subject: String) throws(InputError) {
+        func count(_ key: String) throws(InputError) -> Int {
+            guard let value = json[key]?.int, value >= 0 else { throw InputError(subject, at: key, "must be a whole number from 0 on") }
+            return value
+        }
+        guard let scale = json["scale"]?.double, scale > 0 else { throw InputError(subject, at: "scale", "must be a number above 0") }
+        self = LossScaler(
+            scale: isFixed ? self.scale : scale, goodSteps: try count("good_steps"), skippedSteps: try count("skipped_steps"),
+            skippedInARow: try count("skipped_in_a_row"), isFixed: isFixed)
     }
 
     /// Takes note of a step by the norm of its gradients. Returns whether its update is made.

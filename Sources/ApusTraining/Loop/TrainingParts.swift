@@ -1,0 +1,87 @@
+import ApusAutograd
+import ApusBase
+import ApusDescription
+import ApusLayers
+import ApusModels
+import ApusTemplates
+import ApusTensor
+import ApusTokenizers
+
+/// What a configuration says a run is made of.
+struct TrainingParts {
+    let configuration: TrainingConfiguration
+    let description: DecoderDescription
+    /// The files that the model is made from, if it is.
+    let source: ModelSource?
+
+    /// - Throws: an `InputError` when the model cannot be read, or the run would not fit into the memory.
+    init(_ configuration: TrainingConfiguration, notify: (String) -> Void) throws(InputError) {
+        self.configuration = configuration
+        source = try configuration.model.from.map { (path) throws(InputError) in try ModelSource(path: path) }
+        for note in source?.notes ?? [] { notify(note) }
+        if let source {
+            description = source.description
+        } else if let name = configuration.model.preset {
+            description = Preset.all.first { $0.name == name }!.description
+        } else {
+            description = configuration.model.description.description
+        }
+        guard description.head != nil, description.encoder == nil else {
+            throw InputError("model", "\(description.architecture) is no decoder, and only decoders are trained yet", remedy: "give a decoder")
+        }
+        let plan = plan, available = AvailableMemory.read()
+        notify(MemoryPlan(plan).table(plan, available: available))
+        try MemoryPlan(plan).check(plan, available: available)
+    }
+
+    /// The parameters as the optimizer sees them.
+    var slices: [OptimizerSlice] { OptimizerSlice.all(of: description, decayAll: configuration.optimizer.decayAll) }
+
+    private var plan: MemoryPlan.Run {
+        var run = MemoryPlan.Run(
+            description, microBatch: configuration.batch.micro, sequenceLength: configuration.data.sequenceLength,
+            computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
+        run.optimizerByteCount = configuration.optimizer.rule.byteCount(for: slices) / max(description.parameterCount, 1)
+        return run
+    }
+
+    /// The model, its weights read or drawn.
+    func model(on backend: CPUBackend) throws(InputError) -> TrainedModel {
+        let type: DType =
+            switch configuration.precision.compute {
+            case .f32: .f32
+            case .bf16: .bf16
+            case .f16: .f16
+            }
+        let recompute = Tape.Recompute(rawValue: configuration.recompute.mode.rawValue)!
+        if let source, !configuration.model.random { return try TrainedModel(source, type: type, recompute: recompute, on: backend) }
+        let initialization = WeightInitialization(description: description, seed: UInt64(configuration.data.seed))
+        return try TrainedModel(description, type: type, recompute: recompute, on: backend, draw: initialization.draw)
+    }
+
+    /// How the training data are read.
+    func recipe(scratchFolder: String, threads: Int) throws(InputError) -> DataRecipe {
+        let paths = (configuration.data.train + configuration.data.validation).map(\.path)
+        let readsText = paths.contains { $0.hasSuffix(".txt") || $0.hasSuffix(".jsonl") }
+        var tokenizer: Tokenizer?, template: ChatTemplate?
+        if readsText {
+            if let path = configuration.data.tokenizer {
+                tokenizer = try ModelSource.tokenizer(path: path)
+            } else if let source {
+                tokenizer = try source.tokenizer()
+            } else {
+                throw InputError(
+                    "data.tokenizer", "text needs a tokenizer, and the model comes without one", remedy: "give a folder with tokenizer.json, or .bin files")
+            }
+            template = try source?.chatTemplate().map { (text) throws(InputError) in try ChatTemplate(source: text, name: source!.path + ": chat template") }
+        }
+        return DataRecipe(
+            training: configuration, model: description, tokenizer: tokenizer, template: template, scratchFolder: scratchFolder, threads: threads)
+    }
+
+    /// The model and the data in a few words.
+    var summary: String {
+        let name = configuration.model.from ?? configuration.model.preset ?? description.architecture
+        return "\(name), \(Figure.count(description.parameterCount)) parameters, on \(configuration.data.train.map(\.path).joined(separator: ", "))"
+    }
+}

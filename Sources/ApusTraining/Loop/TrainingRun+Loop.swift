@@ -1,0 +1,157 @@
+import ApusAutograd
+import ApusBase
+import ApusLayers
+import ApusModels
+import ApusTensor
+import Glibc
+
+extension TrainingRun {
+    /// What a run came to.
+    package struct Result {
+        package var loss: Double?
+        package var step: Int
+        package var tokens: Int
+        package var tokensPerSecond: Double
+        /// Whether it was stopped before its end.
+        package var wasStopped: Bool
+    }
+
+    /// Trains to the last step, or until asked to stop; then a checkpoint is written.
+    /// - Parameters:
+    ///   - shouldStop: asked between steps.
+    ///   - show: given the line of progress when a step is logged.
+    package func run(shouldStop: () -> Bool, show: (TrainingProgress) -> Void) throws(InputError) -> Result {
+        var loss: Double?, seconds = 0.0, trained = 0, sinceLog = (tokens: 0, seconds: 0.0, steps: 0), savedStep = step
+        let last = configuration.schedule.totalSteps
+        while step < last, !shouldStop() {
+            let start = ContinuousClock.now, outcome = try takeStep(), duration = start.duration(to: .now).inSeconds
+            loss = outcome.loss.crossEntropy
+            (seconds, trained) = (seconds + duration, trained + outcome.tokens)
+            sinceLog = (sinceLog.tokens + outcome.tokens, sinceLog.seconds + duration, sinceLog.steps + 1)
+            if try goBackAfterSpike(outcome) { continue }
+            let validates = !configuration.data.validation.isEmpty && (step % configuration.log.validateEvery == 0 || step == last)
+            if step % configuration.log.every == 0 || step == last || step == 1 || validates {
+                try record(outcome, sinceLog, validates: validates)
+                show(progress)
+                sinceLog = (0, 0, 0)
+            }
+            if step % configuration.checkpoint.every == 0 || step == last {
+                try save()
+                savedStep = step
+            }
+        }
+        let wasStopped = step < last
+        if savedStep != step { try save() }
+        if !wasStopped { try writeModel() }
+        try log.end(wasStopped ? .stopped("by a signal") : .finished, progress, elapsedSeconds: started.duration(to: .now).inSeconds)
+        return Result(loss: loss, step: step, tokens: tokens, tokensPerSecond: seconds > 0 ? Double(trained) / seconds : 0, wasStopped: wasStopped)
+    }
+
+    struct Outcome {
+        var loss: GradientPass.Loss
+        var gradientNorm: Double
+        var learningRate: Double
+        var tokens: Int
+    }
+
+    /// One step: gradients of all micro-batches, and the update unless they are not finite.
+    private func takeStep() throws(InputError) -> Outcome {
+        var batches: [MicroBatch] = [], count = 0
+        for _ in 0..<configuration.batch.accumulate {
+            guard let batch = try loader.next() else { break }
+            batches.append(try MicroBatch(batch, cache: cache))
+            count += batch.tokens
+        }
+        let scale = scaler?.scale ?? 1, loss = pass.run(batches, lossScale: Float(scale))
+        let gradients = Rows(model.parameters.gradients, count: 1, width: model.parameters.elementCount)
+        let clip = GradientClip(sumOfSquares: backend.sumOfSquares(gradients), lossScale: scale, maximum: configuration.optimizer.gradientClip)
+        step += 1
+        tokens += count
+        let rate = rates.rate(at: step)
+        let isGood: Bool
+        if scaler != nil {
+            isGood = try scaler!.finish(step: step, gradientNorm: loss.crossEntropy.isFinite ? clip.norm : .nan)
+        } else {
+            isGood = try updateGuard.allows(step: step, loss: loss.crossEntropy, gradientNorm: clip.norm, lossScale: nil)
+        }
+        if isGood {
+            rule.update(
+                OptimizerStep(number: step - skippedSteps, learningRate: rate, gradientScale: clip.factor), weights: model.parameters.weights,
+                gradients: model.parameters.gradients, state: optimizer, on: backend)
+        }
+        return Outcome(loss: loss, gradientNorm: clip.norm, learningRate: rate, tokens: count)
+    }
+
+    private var skippedSteps: Int { scaler?.skippedSteps ?? updateGuard.skipped }
+
+    /// Whether the run has gone back to an earlier checkpoint.
+    private func goBackAfterSpike(_ outcome: Outcome) throws(InputError) -> Bool {
+        guard spikes != nil, case .goBack(let limit) = try spikes!.observe(step: step, loss: outcome.loss.crossEntropy) else { return false }
+        guard let checkpoint = store.newestValid(upTo: limit).checkpoint else {
+            notify("the loss rose to \(outcome.loss.crossEntropy) at step \(step), and there is no checkpoint up to step \(limit) to go back to")
+            return false
+        }
+        let spikeStep = step, kept = spikes!
+        try restore(checkpoint)
+        spikes = kept
+        if let json = checkpoint.state.parts[.stability]?["spikes"], !json.isNull { try spikes!.restoreLosses(json, subject: checkpoint.path) }
+        spikes!.wentBack(to: step)
+        store.remove(after: step)
+        loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: Self.position(checkpoint))
+        let before = kept.skippedBatches, skipped = spikes!.skippedBatches - before
+        for _ in 0..<skipped * configuration.batch.accumulate { _ = try loader.next() }
+        let reason = "the loss rose to \(outcome.loss.crossEntropy) at step \(spikeStep): back to step \(step), \(skipped) batches passed over"
+        notify(reason)
+        try log.goBack(to: step, reason)
+        return true
+    }
+
+    private func record(_ outcome: Outcome, _ since: (tokens: Int, seconds: Double, steps: Int), validates: Bool) throws(InputError) {
+        var line = MetricsRecord(step: step)
+        (line.loss, line.gradientNorm, line.learningRate) = (outcome.loss.crossEntropy, outcome.gradientNorm, outcome.learningRate)
+        (line.tokens, line.peakResidentByteCount, line.skipped) = (tokens, Self.peakResidentByteCount, skippedSteps)
+        line.tokensPerSecond = since.seconds > 0 ? Double(since.tokens) / since.seconds : nil
+        line.lossScale = scaler?.scale
+        if validates { line.validationLoss = try validationLoss() }
+        progress.step = step
+        (progress.loss, progress.validationLoss) = (line.loss, line.validationLoss ?? progress.validationLoss)
+        (progress.tokensPerSecond, progress.secondsPerStep) = (line.tokensPerSecond, since.seconds / Double(max(since.steps, 1)))
+        (progress.residentByteCount, progress.skipped, progress.peakFlopsPerSecond) = (line.peakResidentByteCount, skippedSteps, peakFlopsPerSecond)
+        try log.add(line, progress, elapsedSeconds: started.duration(to: .now).inSeconds)
+    }
+
+    private func validationLoss() throws(InputError) -> Double {
+        if validation == nil {
+            let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro)
+            var batches: [MicroBatch] = []
+            while let batch = try loader.next() { batches.append(try MicroBatch(batch, cache: cache)) }
+            validation = batches
+        }
+        return pass.evaluate(validation!).crossEntropy
+    }
+
+    /// The finished weights as a folder in Hugging Face layout, `model` in the run's folder.
+    private func writeModel() throws(InputError) {
+        let path = configuration.checkpoint.directory + "/model"
+        removeFolder(path)
+        var conversion = try ModelConversion(ModelSource(model, from: source), to: path, type: .f32)
+        do {
+            _ = try conversion.run(on: backend)
+        } catch let error as InputError {
+            throw error
+        } catch {
+            throw InputError(path, "\(error)")
+        }
+        for note in conversion.notes { notify(note) }
+    }
+
+    private static var peakResidentByteCount: Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
+    }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}

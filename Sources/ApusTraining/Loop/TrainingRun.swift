@@ -1,0 +1,95 @@
+import ApusAutograd
+import ApusBase
+import ApusDescription
+import ApusLayers
+import ApusModels
+import ApusTensor
+
+/// A run of `apus train`: the model, its optimizer, the data, and where they are.
+package final class TrainingRun {
+    package let configuration: TrainingConfiguration
+    let backend: CPUBackend
+    let model: TrainedModel
+    /// The files the model was made from, if there are such.
+    let source: ModelSource?
+    let pass: GradientPass
+    let rule: any Optimizer
+    let optimizer: OptimizerState
+    let rates: LearningRateSchedule
+    let store: CheckpointStore
+    let recipe: DataRecipe
+    let cache: KeyValueCache
+    let log: RunLog
+    let notify: (String) -> Void
+
+    var loader: DataLoader
+    /// Steps taken.
+    package internal(set) var step = 0
+    /// Tokens that went through the model.
+    package internal(set) var tokens = 0
+    var updateGuard = UpdateGuard()
+    var scaler: LossScaler?
+    var spikes: SpikeRollback?
+    var progress: TrainingProgress
+    var validation: [MicroBatch]?
+    let started = ContinuousClock.now
+    /// Operations a second that the processor could do, if that was measured.
+    package var peakFlopsPerSecond: Double?
+
+    /// Prepares a run: new, or going on from its newest valid checkpoint.
+    /// - Parameters:
+    ///   - resumes: go on from the checkpoints of `checkpoint.directory`, if there are any.
+    ///   - notify: given lines for a person.
+    /// - Throws: an `InputError` for whatever is wrong with the model, the data, the folder or the memory.
+    package init(_ configuration: TrainingConfiguration, on backend: CPUBackend, resumes: Bool, notify: @escaping (String) -> Void) throws(InputError) {
+        let parts = try TrainingParts(configuration, notify: notify), directory = configuration.checkpoint.directory
+        self.configuration = configuration
+        self.backend = backend
+        self.notify = notify
+        source = parts.source
+        store = try CheckpointStore(directory: directory, keep: configuration.checkpoint.keep)
+        if !resumes, let newest = store.steps.last {
+            throw InputError(
+                directory, "holds a run that has come to step \(newest)", remedy: "go on with it by --resume, or give another checkpoint.directory")
+        }
+        model = try parts.model(on: backend)
+        pass = GradientPass(
+            model, labelSmoothing: Float(configuration.objective.labelSmoothing), zLoss: Float(configuration.stability.zLoss))
+        model.tape.embeddingGradientScale = Float(configuration.stability.embeddingGradientScale)
+        let rule = configuration.optimizer.rule
+        guard let optimizer = OptimizerState(rule, parts.slices, on: backend) else {
+            throw InputError("memory", "there is none for the optimizer's state", remedy: "take a smaller model or an optimizer with less state")
+        }
+        self.rule = rule
+        self.optimizer = optimizer
+        rates = configuration.schedule.rates(peak: configuration.optimizer.learningRate)
+        cache = try KeyValueCache(model.decoder, positions: configuration.data.sequenceLength, dtype: .f32)
+        recipe = try parts.recipe(scratchFolder: directory, threads: backend.threadCount)
+        if configuration.precision.compute == .f16 {
+            scaler = if case .fixed(let scale) = configuration.precision.lossScale { LossScaler(fixed: scale) } else { LossScaler() }
+        }
+        if configuration.stability.spikeRollback { spikes = SpikeRollback() }
+        let (checkpoint, skipped) = store.newestValid()
+        for error in skipped { notify("passed over a checkpoint: \(error)") }
+        let position = try checkpoint.map { (checkpoint) throws(InputError) in try Self.position(checkpoint) }
+        loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: position)
+        log = try RunLog(
+            directory: directory, title: directory, subtitle: parts.summary, configuration: configuration.json,
+            tensorBoard: configuration.log.tensorboard, continuingFrom: checkpoint?.state.step ?? 0)
+        progress = TrainingProgress(
+            step: 0, totalSteps: configuration.schedule.totalSteps,
+            flopsPerToken: 3 * Double(parts.description.flopsPerToken(context: configuration.data.sequenceLength / 2)))
+        if let checkpoint { try restore(checkpoint) } else { try checkWeights(parts) }
+    }
+
+    /// Numbers that are none would be laid to the training.
+    private func checkWeights(_ parts: TrainingParts) throws(InputError) {
+        for entry in model.parameters.entries {
+            let values = UnsafeBufferPointer(start: model.parameters[entry.name].floats, count: entry.count)
+            guard let index = firstNotFinite(values) else { continue }
+            throw InputError(
+                source?.path ?? "the new model", at: entry.name, "element \(index) is \(values[index])",
+                remedy: "the weights are damaged; fetch the model again")
+        }
+    }
+}
