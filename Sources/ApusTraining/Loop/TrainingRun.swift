@@ -78,17 +78,18 @@ package final class TrainingRun {
             tensorBoard: configuration.log.tensorboard, continuingFrom: checkpoint?.state.step ?? 0)
         progress = TrainingProgress(
             step: 0, totalSteps: configuration.schedule.totalSteps,
-            flopsPerToken: 3 * Double(parts.description.flopsPerToken(context: configuration.data.sequenceLength / 2)))
-        if let checkpoint { try restore(checkpoint) } else { try checkWeights(parts) }
+            flopsPerToken: 3 * Double(parts.description.flopsPerToken(context: configuration.data.sequenceLength)))
+        if let checkpoint { try restore(checkpoint) }
+        try checkWeights(checkpoint?.path ?? parts.source?.path ?? "the new model")
     }
 
     /// Numbers that are none would be laid to the training.
-    private func checkWeights(_ parts: TrainingParts) throws(InputError) {
+    private func checkWeights(_ path: String) throws(InputError) {
         for entry in model.parameters.entries {
             let values = UnsafeBufferPointer(start: model.parameters[entry.name].floats, count: entry.count)
             guard let index = firstNotFinite(values) else { continue }
             throw InputError(
-                source?.path ?? "the new model", at: entry.name, "element \(index) is \(values[index])",
+                path, at: entry.name, "element \(index) is \(values[index])",
                 remedy: "the weights are damaged; fetch the model again")
         }
     }

@@ -1,0 +1,105 @@
+import ApusBase
+import ApusCheckpoints
+import ApusModels
+import ApusTensor
+import Testing
+
+@testable import ApusTraining
+
+/// Whole runs on tiny models: their losses are PyTorch's (Tests/Goldens/make_training.py), and nothing changes a bit of them.
+@Suite struct TrainingRunTests {
+    static let goldens = parentFolder(parentFolder(#filePath)) + "/Goldens/"
+
+    /// One document, written once a folder.
+    private static func data(in folder: ScratchFolder, steps: Int) throws -> String {
+        let writer = try IndexedDatasetWriter(prefix: folder.path + "/data", vocabularySize: 97)
+        let ids = (0..<steps * 128 + 1).map { (i: Int) -> Int32 in
+            let number = 7 * i * i + 3 * i + i / 8
+            return Int32(number % 97)
+        }
+        try writer.append(ids)
+        try writer.finish()
+        return folder.path + "/data"
+    }
+
+    private static func configuration(_ name: String, _ folder: ScratchFolder, steps: Int, _ more: [String] = []) throws -> TrainingConfiguration {
+        let data = fileExists(folder.path + "/data.bin") ? folder.path + "/data" : try Self.data(in: folder, steps: 50)
+        return try TrainingConfiguration(
+            yaml: """
+                model: {from: \(goldens)\(name)}
+                data: {train: [\(data)], sequence_length: 32, shuffle: false}
+                optimizer: {learning_rate: 1e-3}
+                schedule: {total_steps: 50, warmup_steps: 5, minimum_learning_rate: 1e-4}
+                batch: {micro: 2, accumulate: 2}
+                checkpoint: {directory: \(folder.path)/run, every: 10}
+                log: {every: 1, tensorboard: false}
+                """, subject: "test", overrides: more)
+    }
+
+    private static func run(
+        _ configuration: TrainingConfiguration, threads: Int = 2, resumes: Bool = false, until last: Int = .max
+    ) throws -> (run: TrainingRun, losses: [Double]) {
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: threads)), resumes: resumes) { _ in }
+        var losses: [Double] = []
+        _ = try run.run(shouldStop: { run.step >= last }, show: { losses.append($0.loss!) })
+        return (run, losses)
+    }
+
+    private static func weights(_ run: TrainingRun) -> [Float] {
+        Array(UnsafeBufferPointer(start: run.model.parameters.weights.floats, count: run.model.parameters.elementCount))
+    }
+
+    @Test(arguments: ["llama/llama-gqa-tied", "families/gpt2-small"], [("f32", 1e-4), ("bf16", 2e-2), ("f16", 1e-2)])
+    func lossesAreThoseOfPyTorch(name: String, precision: (type: String, tolerance: Double)) throws {
+        let folder = ScratchFolder(), golden = try #require(try JSON(contentsOf: Self.goldens + "training.json")[name]?.array).map { $0.double! }
+        let (_, losses) = try Self.run(
+            Self.configuration(name, folder, steps: 50, ["precision.compute=\(precision.type)", "log.every=1"]))
+        #expect(losses.count == 50)
+        for (step, (loss, expected)) in zip(losses, golden).enumerated() {
+            #expect(abs(loss - expected) <= precision.tolerance * expected, "\(name), \(precision.type), step \(step + 1): \(loss), not \(expected)")
+        }
+    }
+
+    /// A run that was stopped and goes on ends with the weights of one that was not, whatever is run again and however many threads there are.
+    @Test(arguments: ["f32", "bf16", "f16"]) func resumingChangesNoBit(type: String) throws {
+        let name = "llama/llama-gqa-tied", whole = ScratchFolder(), parted = ScratchFolder()
+        let settings = ["precision.compute=\(type)", "data.shuffle=true"]
+        let (one, _) = try Self.run(Self.configuration(name, whole, steps: 50, settings), until: 17)
+        _ = try Self.run(Self.configuration(name, parted, steps: 50, settings), until: 7)
+        let (two, _) = try Self.run(
+            Self.configuration(name, parted, steps: 50, settings + ["recompute.mode=full"]), threads: 1, resumes: true, until: 17)
+        #expect(one.step == 17 && two.step == 17 && one.tokens == two.tokens)
+        #expect(Self.weights(one) == Self.weights(two))
+        #expect(zip(one.optimizer.storages, two.optimizer.storages).allSatisfy { $0.bytes.elementsEqual($1.bytes) })
+    }
+
+    /// The finished model is one that loads, with the run's weights.
+    @Test(arguments: ["llama/qwen2-bias", "families/gemma-multi-query"]) func finishedModelLoads(name: String) throws {
+        let folder = ScratchFolder()
+        let (run, _) = try Self.run(Self.configuration(name, folder, steps: 50, ["schedule.total_steps=6", "schedule.warmup_steps=2"]))
+        let loaded = try TrainedModel(
+            ModelSource(path: folder.path + "/run/model"), type: .f32, recompute: .none, on: try #require(CPUBackend(threads: 2)))
+        let values = Array(UnsafeBufferPointer(start: loaded.parameters.weights.floats, count: loaded.parameters.elementCount))
+        #expect(zip(values, Self.weights(run)).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) })
+    }
+
+    @Test func aFolderHasOneRun() throws {
+        let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.warmup_steps=1"])
+        _ = try Self.run(configuration, until: 2)
+        #expect(throws: InputError.self) { try Self.run(configuration) }
+        let held = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 1)), resumes: true) { _ in }
+        #expect(throws: InputError.self) { try Self.run(configuration, resumes: true) }
+        #expect(held.step == 2)
+    }
+
+    @Test func weightsThatAreNoNumbersAreRefused() throws {
+        let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.warmup_steps=1"])
+        let (run, _) = try Self.run(configuration, until: 1)
+        run.model.parameters["norm.weight"].floats[3] = .nan
+        try run.save()
+        #expect(throws: InputError.self) {
+            let other = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 1)), resumes: true) { _ in }
+            _ = other.step
+        }
+    }
+}
