@@ -5,6 +5,7 @@
 enum {
   LONG_SUM = 1024,         // columns packed at a time
   GROUP_BYTES = 256 << 10,  // of a packed group
+  SHORT_GROUP_BYTES = 64 << 10,  // of one that is met once, if short groups cost nothing to read
   BLOCK_BYTES = 512 << 10,  // of the shared operand that a group meets before its next columns
   GROUPS_A_THREAD = 4,
 };
@@ -83,7 +84,10 @@ static void multiply_task(void *context, int64_t task, int thread) {
 // How a pass is split: groups that fit the cache and are enough for all threads, or else parts of the shared operand as well.
 static void split(gemm_job *j, int threads) {
   int64_t mine = rows_of(j, !j->shares_a), shared = rows_of(j, j->shares_a), unit = greater(2 * tile_of(j, !j->shares_a), 24);
-  int64_t most = greater(GROUP_BYTES / (int64_t)row_bytes(j), unit), wanted = GROUPS_A_THREAD * threads;
+  // A tile of A meets all of B while it lies in the first-level cache; a panel of B waits for each tile of A. A few columns of memory
+  // that is row-major the other way round would be a few bytes of each page.
+  int64_t bytes = !j->shares_a && j->a.column_stride == 1 ? SHORT_GROUP_BYTES : GROUP_BYTES;
+  int64_t most = greater(bytes / (int64_t)row_bytes(j), unit), wanted = GROUPS_A_THREAD * threads;
   if (threads == 1) wanted = 1;
   int64_t groups = greater((mine + most - 1) / most, smaller(wanted, (mine + unit - 1) / unit));
   j->group = apus_round_up((mine + groups - 1) / groups, unit);

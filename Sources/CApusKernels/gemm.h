@@ -39,8 +39,8 @@ INLINE void gemm_tile(const int dtype, const int panels, const apus_block *b, in
 
 INLINE void multiply_packed(const int dtype, const apus_block *b) {
   int64_t tiles = (b->m + TILE_ROWS - 1) / TILE_ROWS, panels = (b->n + 15) / 16;
-  for (int64_t p = 0; p < panels; p += TILE_PANELS) {
-    for (int64_t t = 0; t < tiles; t++) {
+  for (int64_t t = 0; t < tiles; t++) {
+    for (int64_t p = 0; p < panels; p += TILE_PANELS) {
       if (panels - p >= TILE_PANELS) gemm_tile(dtype, TILE_PANELS, b, t, p);
       else gemm_tile(dtype, 1, b, t, p);
     }

@@ -65,7 +65,7 @@ INLINE f32x16 load_step(const int dtype, const int compute, const apus_operand *
 typedef struct {
   int64_t row, count;    // of the tile
   int64_t column, left;  // of the block
-  int steps;             // that the packed form has there
+  int steps;             // that the packed form has from there on
   float *out;
 } pack_block;
 
@@ -82,11 +82,29 @@ INLINE void pack_one(const int dtype, const int compute, const int tile, const b
     for (int s = 0; s < 16; s++) lanes[s] = load_step(dtype, compute, o, b->row, b->count, b->column + s * per, b->left - s * per);
   }
   if (row_major != tiled) transpose16(lanes);
-  if (b->steps >= 16 || tiled) {
+  if (tile == 16 || (b->steps - 15) * tile >= 16) {
+    // What a store of a narrow tile writes beyond its rows, the next steps overwrite.
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 16; i++) memcpy(b->out + i * (tiled ? 16 : tile), &lanes[i], (size_t)(tiled ? 16 : tile) * 4);
+    for (int i = 0; i < 16; i++) {
+      if (i < b->steps) store16(b->out + i * tile, lanes[i]);
+    }
   } else {
     for (int i = 0; i < b->steps; i++) memcpy(b->out + i * tile, &lanes[i], (size_t)tile * 4);
+  }
+}
+
+// Rows of tiles of 16 that need no transposing: one after the other, as they lie.
+INLINE void pack_rows_of_tiles(const int dtype, const int compute, int64_t blocks, const apus_pack *p) {
+  const int64_t width = packs_pairs(compute) ? 32 : 16;
+  float *out = p->out;
+  for (int64_t row = 0; row < p->rows; row++) {
+    float *at = out + (size_t)(row / 16 * blocks * 256 + row % 16 * 16);
+    for (int64_t s = 0; s < blocks; s++) {
+      store16(at + s * 256, load_steps(dtype, compute, &p->operand, p->row + row, p->column + s * width, p->columns - s * width));
+    }
+  }
+  for (int64_t row = p->rows; row % 16; row++) {
+    for (int64_t s = 0; s < blocks; s++) store16(out + (size_t)((row / 16 * blocks + s) * 256 + row % 16 * 16), splat(0));
   }
 }
 
@@ -95,11 +113,17 @@ INLINE void pack_as(const int dtype, const int compute, const int tile, const bo
   const int per = packs_pairs(compute) ? 2 : 1;
   const int64_t width = 16 * per, tiles = (p->rows + tile - 1) / tile, blocks = (p->columns + width - 1) / width;
   const int64_t steps = whole ? blocks * 16 : (p->columns + per - 1) / per;
+  // Sixteen rows are read of a narrow tile too, where they exist: a vector a step is then loaded whole.
+  const int64_t most = row_major ? tile : 16;
+  if (row_major && tiled) {
+    pack_rows_of_tiles(dtype, compute, blocks, p);
+    return;
+  }
   // Along the contiguous side of the source.
   for (int64_t i = 0; i < tiles * blocks; i++) {
     int64_t t = row_major ? i / blocks : i % tiles, s = row_major ? i % blocks : i / tiles;
-    pack_block b = {.row = p->row + t * tile, .count = p->rows - t * tile < tile ? p->rows - t * tile : tile,
-                    .column = p->column + s * width, .left = p->columns - s * width, .steps = (int)(steps - s * 16 < 16 ? steps - s * 16 : 16),
+    pack_block b = {.row = p->row + t * tile, .count = p->rows - t * tile < most ? p->rows - t * tile : most,
+                    .column = p->column + s * width, .left = p->columns - s * width, .steps = (int)(steps - s * 16),
                     .out = (float *)p->out + (size_t)(t * steps + s * 16) * (size_t)tile};
     pack_one(dtype, compute, tile, row_major, tiled, &p->operand, &b);
   }

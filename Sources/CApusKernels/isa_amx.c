@@ -104,6 +104,13 @@ INLINE void amx_outputs(const int tiles, const int panels, const apus_block *blo
     s = (amx_sums){.start = starts ? sums : NULL, .start_stride = 64, .start_tile = 512, .end = sums, .end_stride = 64, .end_tile = 512,
                    .panel = 256};
   }
+  // Where the next sums will go.
+  if (panel + 2 < (block->n + 15) / 16) {
+    for (int i = 0; i < rows; i++) {
+      __builtin_prefetch(out + (size_t)i * block->out_stride + 32, 1);
+      __builtin_prefetch(out + (size_t)i * block->out_stride + 48, 1);
+    }
+  }
   amx_tile(tiles, panels, block, a, b, &s);
   if (s.end != out) store_edge(block, out, rows, columns, edge);
 }
@@ -112,8 +119,8 @@ static void multiply(const apus_block *block) {
   amx_edge edge = {};
   int64_t tiles = (block->m + 15) / 16, panels = (block->n + 15) / 16;
   _tile_loadconfig(&all_whole);
-  for (int64_t p = 0; p < panels; p += 2) {
-    for (int64_t t = 0; t < tiles; t += 2) {
+  for (int64_t t = 0; t < tiles; t += 2) {
+    for (int64_t p = 0; p < panels; p += 2) {
       if (tiles - t > 1 && panels - p > 1) amx_outputs(2, 2, block, t, p, &edge);
       else if (tiles - t > 1) amx_outputs(2, 1, block, t, p, &edge);
       else if (panels - p > 1) amx_outputs(1, 2, block, t, p, &edge);

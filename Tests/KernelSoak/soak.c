@@ -288,6 +288,8 @@ int main(int argc, char **argv) {
       row_operations();
       rotary();
       reductions();
+      for (int i = 0; i < 3; i++) products(types[i]);
+      for (int i = 0; i < 3; i++) overflowing_products(types[i]);
       gradients();
       updates();
     }

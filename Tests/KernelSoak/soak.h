@@ -23,6 +23,9 @@ void equal(const char *what, const float *whole, const float *part, size_t count
 
 // soak_attention.c: products in `compute`, inputs of `type`.
 void attention_in_training(int compute, int type);
+// soak_gemm.c: products in `compute`.
+void products(int compute);
+void overflowing_products(int compute);
 // soak_rows.c
 void gradients(void);
 void updates(void);
