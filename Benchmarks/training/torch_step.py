@@ -14,7 +14,7 @@ def model_of(m):
         kind = GPT2LMHeadModel
     else:
         config = LlamaConfig(vocab_size=m["vocabulary_size"], hidden_size=m["width"], intermediate_size=m["feed_forward_width"],
-                             num_hidden_layers=m["layers"], num_attention_heads=m["heads"], num_key_value_heads=m.get("kv_heads", m["heads"]),
+                             num_hidden_layers=m["layers"], num_attention_heads=m["heads"], num_key_value_heads=m.get("key_value_heads", m["heads"]),
                              max_position_embeddings=m["context_length"], tie_word_embeddings=tied)
         kind = LlamaForCausalLM
     config._attn_implementation = "sdpa"
