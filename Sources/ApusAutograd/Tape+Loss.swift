@@ -11,6 +11,14 @@ package struct TokenLosses {
 extension Tape {
     private static let logitByteLimit = 64 << 20
 
+    /// Room for logits, kept from pass to pass: new memory would have its pages cleared each time.
+    private func logitStorage(byteCount: Int) -> Storage {
+        if let logits, logits.byteCount >= byteCount { return logits }
+        guard let storage = base.allocate(byteCount: byteCount) else { fatalError("no memory for \(byteCount) bytes of logits") }
+        logits = storage
+        return storage
+    }
+
     /// Cross-entropy of states `[M, C]` · headᵀ (+ bias), some rows of logits at a time: `[M, V]` never exists whole. While recording,
     /// gradients of the head are added at once and those of the states wait for the backward pass.
     /// - Parameter targets: a token a row; below 0 it does not count.
@@ -19,9 +27,7 @@ extension Tape {
         var result = TokenLosses(losses: Array(repeating: 0, count: states.count), logSums: Array(repeating: 0, count: states.count))
         let count = states.count, vocabulary = head.rows
         let parts = max(1, (count * vocabulary * 4 - 1) / Self.logitByteLimit + 1), step = max(16, ((count - 1) / parts / 16 + 1) * 16)
-        guard let storage = base.allocate(byteCount: min(step, count) * vocabulary * 4) else {
-            fatalError("no memory for \(min(step, count)) rows of logits")
-        }
+        let storage = logitStorage(byteCount: min(step, count) * vocabulary * 4)
         let gradients = isRecording ? mirror(states).target(states, base).rows : nil
         let weightGradient = isRecording ? claim(head.storage) : nil, biasGradient = isRecording ? claim(bias) : nil
         for first in stride(from: 0, to: count, by: step) {

@@ -40,6 +40,7 @@ package final class Tape {
     /// Keys and values that queries attend to across, by the storage of their cache.
     var memories: [ObjectIdentifier: StoreOperation] = [:]
     private var scratch: Storage?
+    var logits: Storage?
 
     /// - Parameter weightGradients: f32, as large as the weights, by the storage of the weights.
     package init(_ base: any TrainingBackend, type: DType, recompute: Recompute, weightGradients: [ObjectIdentifier: Storage]) {
