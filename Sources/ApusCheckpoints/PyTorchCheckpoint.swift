@@ -8,41 +8,32 @@ import ApusTensor
 /// neither PyTorch, safetensors nor GGUF have such a check.
 package final class PyTorchCheckpoint: Checkpoint {
     package let path: String
-    package let entries: [TensorEntry]
-    private let files: [FileReader]
-    private let byName: [String: Int]
+    private let tensors: ShardedTensors
     /// Of the tensors whose elements do not lie one after the other.
     private let strides: [String: [Int]]
 
     /// - Parameter path: a `.bin`, `.pth` or `.pt` file, or a folder.
     package init(path: String) throws(InputError) {
         self.path = path
-        let index = try ShardIndex(path: path, .pytorch)
-        var files: [FileReader] = []
-        var entries: [TensorEntry] = []
         var strides: [String: [Int]] = [:]
-        for (number, shard) in index.paths.enumerated() {
-            let file = try PyTorchFile(path: shard, index: number)
-            files.append(file.file)
-            entries += file.entries
+        tensors = try ShardedTensors(try ShardIndex(path: path, .pytorch)) { shard, index throws(InputError) in
+            let file = try PyTorchFile(path: shard, index: index)
             strides.merge(file.strides) { first, _ in first }
+            return (file.file, file.entries)
         }
-        byName = try index.check(entries, files)
-        self.files = files
-        self.entries = entries
         self.strides = strides
     }
 
     /// Whether a folder's weights are in this format.
     package static func isFound(in folder: String) -> Bool { ShardIndex.isFound(in: folder, .pytorch) }
 
-    package func entry(_ name: String) -> TensorEntry? { byName[name].map { entries[$0] } }
-
-    package func path(of entry: TensorEntry) -> String { files[entry.file].path }
+    package var entries: [TensorEntry] { tensors.entries }
+    package func entry(_ name: String) -> TensorEntry? { tensors.entry(name) }
+    package func path(of entry: TensorEntry) -> String { tensors.file(of: entry).path }
 
     package func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError) {
         precondition(byteOffset >= 0 && byteOffset + buffer.count <= entry.byteCount)
-        guard let strides = strides[entry.name] else { return try files[entry.file].read(at: entry.offset + byteOffset, into: buffer) }
+        guard let strides = strides[entry.name] else { return try tensors.file(of: entry).read(at: entry.offset + byteOffset, into: buffer) }
         try gather(entry, strides, from: byteOffset, into: buffer)
     }
 
@@ -61,7 +52,7 @@ package final class PyTorchCheckpoint: Checkpoint {
             }
             let count = step == 1 ? min(row - index % row, (buffer.count - done) / size) : 1
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + count * size])
-            try files[entry.file].read(at: entry.offset + place * size, into: part)
+            try tensors.file(of: entry).read(at: entry.offset + place * size, into: part)
             index += count
             done += count * size
         }
