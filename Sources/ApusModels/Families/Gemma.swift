@@ -28,17 +28,25 @@ enum Gemma: Family {
         let feedForward = FeedForwardDescription(
             width: try config.requiredInt("intermediate_size"), activation: try activation(&config, isFirst: isFirst))
         let (global, local) = try rotary(&config, modelType: modelType, headSize: headSize, context: context)
-        let layers = try windows(&config, modelType: modelType).map { window in
+        let layers = layers(attention, feedForward, try windows(&config, modelType: modelType), isFirst: isFirst, global: global, local: local)
+        return DecoderDescription(
+            architecture: modelType, vocabularySize: try config.requiredInt("vocab_size"), width: width, contextLength: context, norm: norm,
+            position: .rotary(global), embedding: EmbeddingDescription(scale: try scale(&config, width: width)), layers: layers,
+            head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true, softCap: headCap))
+    }
+
+    /// A layer for each window, nil being that of a layer which sees all.
+    static func layers(
+        _ attention: AttentionDescription, _ feedForward: FeedForwardDescription, _ windows: [Int?], isFirst: Bool, global: RotaryDescription,
+        local: RotaryDescription
+    ) -> [LayerDescription] {
+        windows.map { window in
             var own = attention
             if let window { own.mask = .window(window) }
             return LayerDescription(
                 attention: own, feedForward: feedForward, topology: .sequential(isFirst ? .pre : .sandwich),
                 position: window == nil || local == global ? nil : .rotary(local))
         }
-        return DecoderDescription(
-            architecture: modelType, vocabularySize: try config.requiredInt("vocab_size"), width: width, contextLength: context, norm: norm,
-            position: .rotary(global), embedding: EmbeddingDescription(scale: try scale(&config, width: width)), layers: layers,
-            head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true, softCap: headCap))
     }
 
     /// √C, rounded to the type of the weights.

@@ -54,6 +54,15 @@ extension GGUFReader {
         }
     }
 
+    /// A layer of GPT-2's kind: biases everywhere, a plain network with the GELU that has tanh, heads as wide as the model.
+    mutating func plainLayer(width: Int) throws(InputError) -> LayerDescription {
+        let layer = LayerDescription(
+            attention: try attention(width: width, inputBias: true, outputBias: true),
+            feedForward: FeedForwardDescription(width: try feedForwardLength(), kind: .plain, activation: .geluTanh, bias: true))
+        try expectHeads(layer.attention, fill: width)
+        return layer
+    }
+
     mutating func softCap(_ name: String, default value: Double? = nil) throws(InputError) -> Float? {
         guard let cap = try double(name) ?? value, cap != 0 else { return nil }
         guard cap > 0 else { throw error(name, "\(cap) is below 0") }

@@ -7,10 +7,7 @@ extension Bloom: GGUFFamily {
 
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription {
         let width = try gguf.width()
-        let layer = LayerDescription(
-            attention: try gguf.attention(width: width, inputBias: true, outputBias: true),
-            feedForward: FeedForwardDescription(width: try gguf.feedForwardLength(), kind: .plain, activation: .geluTanh, bias: true))
-        try gguf.expectHeads(layer.attention, fill: width)
+        let layer = try gguf.plainLayer(width: width)
         return DecoderDescription(
             architecture: "bloom", vocabularySize: try gguf.vocabularySize(), width: width, contextLength: try gguf.contextLength(),
             norm: try gguf.layerNorm(), position: .alibi(.afterScaling), embedding: EmbeddingDescription(norm: true),

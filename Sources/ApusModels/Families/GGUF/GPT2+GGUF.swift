@@ -7,10 +7,7 @@ extension GPT2: GGUFFamily {
 
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription {
         let width = try gguf.width()
-        let layer = LayerDescription(
-            attention: try gguf.attention(width: width, inputBias: true, outputBias: true),
-            feedForward: FeedForwardDescription(width: try gguf.feedForwardLength(), kind: .plain, activation: .geluTanh, bias: true))
-        try gguf.expectHeads(layer.attention, fill: width)
+        let layer = try gguf.plainLayer(width: width)
         return DecoderDescription(
             architecture: "gpt2", vocabularySize: try gguf.vocabularySize(), width: width, contextLength: try gguf.contextLength(),
             norm: try gguf.layerNorm(), position: .learned(offset: 0), layers: Array(repeating: layer, count: try gguf.layerCount()),

@@ -23,13 +23,7 @@ extension Gemma: GGUFFamily {
         var local = global
         if isThird { local = RotaryDescription(base: 10000, dimensions: global.dimensions) }
         if !isFirst, let base = try gguf.frequencyBase("rope.freq_base_swa") { local.base = base }
-        let layers = try windows(&gguf, count: count).map { window in
-            var own = attention
-            if let window { own.mask = .window(window) }
-            return LayerDescription(
-                attention: own, feedForward: feedForward, topology: .sequential(isFirst ? .pre : .sandwich),
-                position: window == nil || local == global ? nil : .rotary(local))
-        }
+        let layers = layers(attention, feedForward, try windows(&gguf, count: count), isFirst: isFirst, global: global, local: local)
         return DecoderDescription(
             architecture: isThird ? "gemma3_text" : name, vocabularySize: try gguf.vocabularySize(), width: width, contextLength: context,
             norm: norm, position: .rotary(global), embedding: EmbeddingDescription(scale: Float(width).squareRoot()), layers: layers,

@@ -8,15 +8,11 @@ extension StarCoder2: GGUFFamily {
 
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription {
         let width = try gguf.width(), context = try gguf.contextLength()
-        var attention = try gguf.attention(width: width, inputBias: true, outputBias: true)
-        try gguf.expectHeads(attention, fill: width)
-        if let window = try gguf.int("attention.sliding_window") { attention.mask = .window(window) }
-        let layer = LayerDescription(
-            attention: attention,
-            feedForward: FeedForwardDescription(width: try gguf.feedForwardLength(), kind: .plain, activation: .geluTanh, bias: true))
+        var layer = try gguf.plainLayer(width: width)
+        if let window = try gguf.int("attention.sliding_window") { layer.attention.mask = .window(window) }
         return DecoderDescription(
             architecture: "starcoder2", vocabularySize: try gguf.vocabularySize(), width: width, contextLength: context,
-            norm: try gguf.layerNorm(), position: .rotary(try gguf.rotary(.halfSplit, headSize: attention.headSize, context: context)),
+            norm: try gguf.layerNorm(), position: .rotary(try gguf.rotary(.halfSplit, headSize: layer.attention.headSize, context: context)),
             layers: Array(repeating: layer, count: try gguf.layerCount()), head: HeadDescription(tied: !gguf.has("output.weight")))
     }
 
