@@ -97,12 +97,12 @@ struct ArchitectureTable {
         let a = d.layers[0].attention, windows = d.layers.compactMap(\.attention.window)
         let kind = a.kvHeads == a.heads ? "MHA \(a.heads)" : a.kvHeads == 1 ? "MQA \(a.heads)" : "GQA \(a.heads)/\(a.kvHeads)"
         let window = windows.first.map { ", window \($0)" + (windows.count < d.layers.count ? " in \(windows.count) of \(d.layers.count) layers" : "") }
-        return "\(kind) × \(a.headSize)" + (a.mask == .prefix ? ", context in both directions" : "") + (window ?? "")
+        return "\(kind) × \(a.headSize)" + (a.mask == .prefix ? ", context in both directions" : a.mask == .full ? ", in both directions" : "") + (window ?? "")
     }
 
     private func block(_ d: DecoderDescription) -> String {
         switch d.layers[0].topology {
-        case .sequential: "sequential"
+        case .sequential: d.encoder == nil ? "sequential" : "sequential, beside an encoder"
         case .parallel: "parallel"
         }
     }

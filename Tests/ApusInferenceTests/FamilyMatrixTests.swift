@@ -15,7 +15,7 @@ import Testing
         "gpt2", "gptj", "gpt_neox", "opt", "bloom", "falcon",
         "gemma", "gemma2", "gemma3",
         "glm", "glm4", "chatglm", "chatglm2",
-        "phi3", "starcoder2",
+        "phi3", "starcoder2", "xglm",
     ]
 
     /// A type that weights are kept in, and how far logits may be off, relative to their range: the weights are exact in bf16. Q8_0 rounds

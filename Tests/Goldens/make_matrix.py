@@ -22,6 +22,7 @@ cases = {
     "glm": ("Glm", llama), "glm4": ("Glm4", llama), "gptj": ("GPTJ", dict(gpt, rotary_dim=8)),
     "opt": ("OPT", dict(small, ffn_dim=64, pad_token_id=1)), "phi3": ("Phi3", dict(small, intermediate_size=64, pad_token_id=0, eos_token_id=1)),
     "starcoder2": ("Starcoder2", dict(small, intermediate_size=64)),
+    "xglm": ("XGLM", dict(vocab_size=97, d_model=32, ffn_dim=64, num_layers=2, attention_heads=2, max_position_embeddings=64)),
 }
 
 

@@ -7,10 +7,10 @@ import transformers
 models = {}
 
 
-def add(name, kind, cls=None, **keys):
+def add(name, kind, cls=None, options={}, **keys):
     config = getattr(transformers, kind + "Config")(**keys)
     with torch.device("meta"):
-        model = getattr(transformers, cls or kind + "ForCausalLM")(config)
+        model = getattr(transformers, cls or kind + "ForCausalLM")(config, **options)
         model.tie_weights()
     models[name] = dict(parameters=sum(p.numel() for p in model.parameters()), model_type=config.model_type, config=keys)
 
@@ -102,6 +102,43 @@ for name, c, layers, heads in (("125m", 768, 12, 12), ("350m", 1024, 24, 16), ("
 
 add("glm-4-9b", "Glm", vocab_size=151552, hidden_size=4096, intermediate_size=13696, num_hidden_layers=40, num_attention_heads=32,
     num_key_value_heads=2, max_position_embeddings=131072, attention_bias=True, tie_word_embeddings=False)
+for name, c, f, layers, heads in (("564m", 1024, 4096, 24, 16), ("1.7b", 2048, 8192, 24, 16), ("2.9b", 2048, 8192, 48, 16),
+                                  ("4.5b", 2048, 16384, 48, 16), ("7.5b", 4096, 16384, 32, 32)):
+    add("xglm-" + name, "XGLM", vocab_size=256008, d_model=c, ffn_dim=f, num_layers=layers, attention_heads=heads)
+for name, c, layers, heads, kv, base, tied in (("3b", 3072, 30, 24, 2, 999999.4420358813, True), ("7b", 4608, 32, 36, 4, 1000000.0, True),
+                                               ("15b", 6144, 40, 48, 4, 100000.0, False)):
+    llama("starcoder2-" + name, c, 4 * c, layers, heads, kv, "Starcoder2", vocab_size=49152, max_position_embeddings=16384, sliding_window=4096,
+          rope_theta=base, tie_word_embeddings=tied)
+
+
+def t5(name, kind, c, f, layers, heads, **keys):
+    add(name, kind, kind + "ForConditionalGeneration", d_model=c, d_ff=f, num_layers=layers, num_heads=heads, **keys)
+    # transformers 5 ties all heads; the published files hold those of their own.
+    if not keys.get("tie_word_embeddings", True):
+        models[name]["parameters"] += keys["vocab_size"] * c
+
+
+for name, *shape, head in (("small", 512, 2048, 6, 8, 64), ("base", 768, 3072, 12, 12, 64), ("large", 1024, 4096, 24, 16, 64),
+                           ("3b", 1024, 16384, 24, 32, 128), ("11b", 1024, 65536, 24, 128, 128)):
+    t5("t5-" + name, "T5", *shape, vocab_size=32128, d_kv=head)
+for name, *shape in (("small", 512, 1024, 8, 6), ("base", 768, 2048, 12, 12), ("large", 1024, 2816, 24, 16), ("xl", 2048, 5120, 24, 32),
+                     ("xxl", 4096, 10240, 24, 64)):
+    later = dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    t5("flan-t5-" + name, "T5", *shape, vocab_size=32128, **later)
+    t5("mt5-" + name, "MT5", *shape, vocab_size=250112, **later)
+
+
+def bert(name, kind, c, layers, heads, **keys):
+    add(name, kind, kind + "Model", dict(add_pooling_layer=False), hidden_size=c, num_hidden_layers=layers, num_attention_heads=heads,
+        intermediate_size=4 * c, **keys)
+
+
+bert("minilm-l6-v2", "Bert", 384, 6, 12, vocab_size=30522)
+for name, *shape in (("base", 768, 12, 12), ("large", 1024, 24, 16)):
+    bert("bert-" + name, "Bert", *shape, vocab_size=30522)
+    later = dict(max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5)
+    bert("roberta-" + name, "Roberta", *shape, vocab_size=50265, **later)
+    bert("xlm-roberta-" + name, "XLMRoberta", *shape, vocab_size=250002, **later)
 
 
 def linear(outputs, inputs):

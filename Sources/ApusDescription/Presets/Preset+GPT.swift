@@ -3,12 +3,12 @@ extension Preset {
     private static func decoder(
         _ architecture: String, vocabulary: Int, _ width: Int, layers: Int, heads: Int, kvHeads: Int? = nil, context: Int = 2048,
         position: PositionEncoding, attentionBias: Bool = true, feedForward: Int? = nil, activation: FeedForwardDescription.Activation = .geluErf,
-        feedForwardBias: Bool = true, topology: BlockTopology = .sequential(.pre), finalNorm: Bool = true,
+        feedForwardBias: Bool = true, mask: AttentionMask = .causal, topology: BlockTopology = .sequential(.pre), finalNorm: Bool = true,
         embedding: EmbeddingDescription = EmbeddingDescription(), head: HeadDescription
     ) -> DecoderDescription {
         let layer = LayerDescription(
             attention: AttentionDescription(
-                heads: heads, kvHeads: kvHeads ?? heads, headSize: width / heads, inputBias: attentionBias, outputBias: attentionBias),
+                heads: heads, kvHeads: kvHeads ?? heads, headSize: width / heads, mask: mask, inputBias: attentionBias, outputBias: attentionBias),
             feedForward: FeedForwardDescription(width: feedForward ?? 4 * width, kind: .plain, activation: activation, bias: feedForwardBias),
             topology: topology)
         return DecoderDescription(
@@ -100,5 +100,35 @@ extension Preset {
         opt("125m", 768, layers: 12, heads: 12), opt("350m", 1024, layers: 24, heads: 16), opt("1.3b", 2048, layers: 24, heads: 32),
         opt("2.7b", 2560, layers: 32, heads: 32), opt("6.7b", 4096, layers: 32, heads: 32), opt("13b", 5120, layers: 40, heads: 40),
         opt("30b", 7168, layers: 48, heads: 56), opt("66b", 9216, layers: 64, heads: 72), opt("175b", 12288, layers: 96, heads: 96),
+    ]
+
+    // MARK: XGLM, StarCoder2
+
+    private static func xglm(_ size: String, _ width: Int, _ feedForward: Int, layers: Int, heads: Int = 16) -> Preset {
+        Preset(
+            "xglm", size, tokenizer: "SentencePiece unigram",
+            decoder(
+                "xglm", vocabulary: 256008, width, layers: layers, heads: heads, position: .sinusoidal(offset: 2), feedForward: feedForward,
+                embedding: EmbeddingDescription(scale: Float(width).squareRoot()), head: HeadDescription(tied: true)))
+    }
+
+    static let xglm: [Preset] = [
+        xglm("564m", 1024, 4096, layers: 24), xglm("1.7b", 2048, 8192, layers: 24), xglm("2.9b", 2048, 8192, layers: 48),
+        xglm("4.5b", 2048, 16384, layers: 48), xglm("7.5b", 4096, 16384, layers: 32, heads: 32),
+    ]
+
+    private static func starCoder2(_ size: String, _ width: Int, layers: Int, heads: Int, kvHeads: Int, base: Double, tied: Bool) -> Preset {
+        Preset(
+            "starcoder2", size, tokenizer: bytes,
+            decoder(
+                "starcoder2", vocabulary: 49152, width, layers: layers, heads: heads, kvHeads: kvHeads, context: 16384,
+                position: .rotary(RotaryDescription(base: base, dimensions: width / heads)), activation: .geluTanh, mask: .window(4096),
+                head: HeadDescription(tied: tied)))
+    }
+
+    static let starCoder2: [Preset] = [
+        starCoder2("3b", 3072, layers: 30, heads: 24, kvHeads: 2, base: 999999.4420358813, tied: true),
+        starCoder2("7b", 4608, layers: 32, heads: 36, kvHeads: 4, base: 1_000_000, tied: true),
+        starCoder2("15b", 6144, layers: 40, heads: 48, kvHeads: 4, base: 100_000, tied: false),
     ]
 }

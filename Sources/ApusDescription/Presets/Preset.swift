@@ -20,7 +20,7 @@ public struct Preset: Sendable {
     }
 
     /// All of them, family by family, small ones first.
-    public static let all: [Preset] = llama + qwen + gemma + glm + gpt + falcon + bloom + opt
+    public static let all: [Preset] = llama + qwen + gemma + glm + gpt + falcon + bloom + opt + xglm + starCoder2 + t5 + bert
 
     /// The presets that a name stands for: the one of that name, or all of a family, whose versions its first word names together
     /// ("llama" means LLaMA 1 to 3); "all" are all. Empty where there are none.
