@@ -76,30 +76,35 @@ import Testing
 
     @Test func lossScaleFollowsOverflow() throws {
         var scaler = LossScaler()
-        #expect(try !scaler.finish(step: 1, gradientNorm: .infinity))
-        #expect(scaler.scale == 0x1p15 && scaler.skippedSteps == 1)
-        for step in 2...2000 { #expect(try scaler.finish(step: step, gradientNorm: 1)) }
+        scaler.finish(isFinite: false)
+        #expect(scaler.scale == 0x1p15)
+        for _ in 2...2000 { scaler.finish(isFinite: true) }
         #expect(scaler.scale == 0x1p15)
         // Goes on from what a checkpoint keeps.
-        scaler = LossScaler(
-            scale: scaler.scale, goodSteps: scaler.goodSteps, skippedSteps: scaler.skippedSteps, skippedInARow: scaler.skippedInARow, isFixed: false)
-        #expect(try scaler.finish(step: 2001, gradientNorm: 1))
-        #expect(scaler.scale == 0x1p16 && scaler.goodSteps == 0)
-        #expect(try !scaler.finish(step: 2002, gradientNorm: .nan))
-        #expect(scaler.scale == 0x1p15 && scaler.skippedSteps == 2)
+        var other = LossScaler()
+        try other.restore(scaler.json, subject: "state.json")
+        #expect(other == scaler)
+        other.finish(isFinite: true)
+        #expect(other.scale == 0x1p16 && other.goodSteps == 0)
+        other.finish(isFinite: false)
+        #expect(other.scale == 0x1p15)
         var fixed = LossScaler(fixed: 8)
-        for step in 1...4001 { _ = try fixed.finish(step: step, gradientNorm: step == 4001 ? .nan : 1) }
-        #expect(fixed.scale == 8 && fixed.skippedSteps == 1)
+        for step in 1...4001 { fixed.finish(isFinite: step < 4001) }
+        try fixed.restore(other.json, subject: "state.json")
+        #expect(fixed.scale == 8)
     }
 
     @Test func divergenceEndsTraining() throws {
-        var scaler = LossScaler()
-        for step in 1...50 { #expect(try !scaler.finish(step: step, gradientNorm: .nan)) }
-        #expect(scaler.scale == 1)
-        #expect(throws: InputError.self) { try scaler.finish(step: 51, gradientNorm: .nan) }
+        var scaler = LossScaler(), guarding = UpdateGuard.withLossScale
+        for step in 1...50 {
+            #expect(try !guarding.allows(step: step, loss: 1, gradientNorm: .nan, lossScale: scaler.scale))
+            scaler.finish(isFinite: false)
+        }
+        #expect(scaler.scale == 1 && guarding.skipped == 50)
+        var other = guarding
+        #expect(throws: InputError.self) { try guarding.allows(step: 51, loss: 1, gradientNorm: .nan, lossScale: 1) }
         // A good step between them starts the count again.
-        scaler = LossScaler(scale: 1, skippedInARow: 50, isFixed: false)
-        #expect(try scaler.finish(step: 1, gradientNorm: 1))
-        #expect(try !scaler.finish(step: 2, gradientNorm: .nan))
+        #expect(try other.allows(step: 51, loss: 1, gradientNorm: 1, lossScale: 1))
+        #expect(try !other.allows(step: 52, loss: 1, gradientNorm: .nan, lossScale: 1))
     }
 }

@@ -102,4 +102,15 @@ import Testing
             _ = other.step
         }
     }
+
+    /// A scale that overflows f16 is found out and halved; no step that is not finite reaches the weights.
+    @Test func overflowsAreSkipped() throws {
+        let folder = ScratchFolder()
+        let configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["precision.compute=f16"])
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 2)), resumes: false) { _ in }
+        try run.scaler!.restore(.object(["scale": .number(0x1p24), "good_steps": .integer(0)]), subject: "test")
+        let result = try run.run(shouldStop: { run.step >= 30 }, show: { _ in })
+        #expect(run.updateGuard.skipped > 0 && run.updateGuard.skipped < 24 && run.scaler!.scale < 0x1p24)
+        #expect(result.loss!.isFinite && Self.weights(run).allSatisfy(\.isFinite))
+    }
 }

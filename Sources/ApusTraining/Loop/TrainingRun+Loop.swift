@@ -68,21 +68,15 @@ extension TrainingRun {
         step += 1
         tokens += count
         let rate = rates.rate(at: step)
-        let isGood: Bool
-        if scaler != nil {
-            isGood = try scaler!.finish(step: step, gradientNorm: loss.crossEntropy.isFinite ? clip.norm : .nan)
-        } else {
-            isGood = try updateGuard.allows(step: step, loss: loss.crossEntropy, gradientNorm: clip.norm, lossScale: nil)
-        }
+        let isGood = try updateGuard.allows(step: step, loss: loss.crossEntropy, gradientNorm: clip.norm, lossScale: scaler?.scale)
+        scaler?.finish(isFinite: isGood)
         if isGood {
             rule.update(
-                OptimizerStep(number: step - skippedSteps, learningRate: rate, gradientScale: clip.factor), weights: model.parameters.weights,
+                OptimizerStep(number: step - updateGuard.skipped, learningRate: rate, gradientScale: clip.factor), weights: model.parameters.weights,
                 gradients: model.parameters.gradients, state: optimizer, on: backend)
         }
         return Outcome(loss: loss, gradientNorm: clip.norm, learningRate: rate, tokens: count)
     }
-
-    private var skippedSteps: Int { scaler?.skippedSteps ?? updateGuard.skipped }
 
     /// Whether the run has gone back to an earlier checkpoint.
     private func goBackAfterSpike(_ outcome: Outcome) throws(InputError) -> Bool {
@@ -95,10 +89,9 @@ extension TrainingRun {
         try restore(checkpoint)
         spikes = kept
         if let json = checkpoint.state.parts[.stability]?["spikes"], !json.isNull { try spikes!.restoreLosses(json, subject: checkpoint.path) }
-        spikes!.wentBack(to: step)
+        let skipped = spikes!.wentBack(to: step)
         store.remove(after: step)
         loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: Self.position(checkpoint))
-        let before = kept.skippedBatches, skipped = spikes!.skippedBatches - before
         for _ in 0..<skipped * configuration.batch.accumulate { _ = try loader.next() }
         let reason = "the loss rose to \(outcome.loss.crossEntropy) at step \(spikeStep): back to step \(step), \(skipped) batches passed over"
         notify(reason)
@@ -109,14 +102,14 @@ extension TrainingRun {
     private func record(_ outcome: Outcome, _ since: (tokens: Int, seconds: Double, steps: Int), validates: Bool) throws(InputError) {
         var line = MetricsRecord(step: step)
         (line.loss, line.gradientNorm, line.learningRate) = (outcome.loss.crossEntropy, outcome.gradientNorm, outcome.learningRate)
-        (line.tokens, line.peakResidentByteCount, line.skipped) = (tokens, Self.peakResidentByteCount, skippedSteps)
+        (line.tokens, line.peakResidentByteCount, line.skipped) = (tokens, Self.peakResidentByteCount, updateGuard.skipped)
         line.tokensPerSecond = since.seconds > 0 ? Double(since.tokens) / since.seconds : nil
         line.lossScale = scaler?.scale
         if validates { line.validationLoss = try validationLoss() }
         progress.step = step
         (progress.loss, progress.validationLoss) = (line.loss, line.validationLoss ?? progress.validationLoss)
         (progress.tokensPerSecond, progress.secondsPerStep) = (line.tokensPerSecond, since.seconds / Double(max(since.steps, 1)))
-        (progress.residentByteCount, progress.skipped, progress.peakFlopsPerSecond) = (line.peakResidentByteCount, skippedSteps, peakFlopsPerSecond)
+        (progress.residentByteCount, progress.skipped, progress.peakFlopsPerSecond) = (line.peakResidentByteCount, updateGuard.skipped, peakFlopsPerSecond)
         try log.add(line, progress, elapsedSeconds: started.duration(to: .now).inSeconds)
     }
 

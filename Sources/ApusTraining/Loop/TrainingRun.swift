@@ -67,6 +67,7 @@ package final class TrainingRun {
         recipe = try parts.recipe(scratchFolder: directory, threads: backend.threadCount)
         if configuration.precision.compute == .f16 {
             scaler = if case .fixed(let scale) = configuration.precision.lossScale { LossScaler(fixed: scale) } else { LossScaler() }
+            updateGuard = .withLossScale
         }
         if configuration.stability.spikeRollback { spikes = SpikeRollback() }
         let (checkpoint, skipped) = store.newestValid()

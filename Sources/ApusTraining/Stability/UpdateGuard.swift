@@ -13,6 +13,9 @@ package struct UpdateGuard: Sendable, Equatable {
 
     package init(limit: Int = 20) { self.limit = limit }
 
+    /// With a dynamic loss scale, whose search for a factor takes 24 skipped steps at most.
+    package static var withLossScale: UpdateGuard { UpdateGuard(limit: 51) }
+
     /// Whether the optimizer may take the step.
     ///
     /// - Parameters:
