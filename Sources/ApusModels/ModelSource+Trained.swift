@@ -7,9 +7,12 @@ import ApusTensor
 extension ModelSource {
     /// A trained model as a source: its weights are read from memory, its configuration and tokenizer are those of the files it was made
     /// from, if there are such.
-    package init(_ model: TrainedModel, from origin: ModelSource?) {
+    /// - Parameter tokenizer: without such files, where its tokenizer is: a `.gguf` file or a folder.
+    /// - Throws: an `InputError` when the file with the tokenizer cannot be read.
+    package init(_ model: TrainedModel, from origin: ModelSource?, tokenizer: String? = nil) throws(InputError) {
         let description = model.decoder.description
-        path = origin?.path ?? "the trained model"
+        let words = try origin == nil && tokenizer?.hasSuffix(".gguf") == true ? ModelSource(path: tokenizer!) : origin
+        path = words?.path ?? tokenizer ?? "the trained model"
         self.description = description
         checkpoint = ParameterCheckpoint(model.parameters)
         places = Dictionary(
@@ -22,7 +25,7 @@ extension ModelSource {
             })
         carried = []
         notes = []
-        gguf = origin?.gguf
+        gguf = words?.gguf
         let layout = Families.named(description.architecture)!.layout(of: description)
         folderPlaces = origin.map { $0.folderPlaces ?? $0.places } ?? layout.places(of: description)
         hasConfiguration = origin?.hasConfiguration ?? false

@@ -83,6 +83,22 @@ import Testing
         #expect(zip(values, Self.weights(run)).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) })
     }
 
+    /// A model of its own takes the tokenizer that its data were read by into its folder.
+    @Test func finishedModelHasItsTokenizer() throws {
+        let folder = ScratchFolder(), text = try folder.write("text.txt", String(repeating: "The quick brown fox jumps over the lazy dog. ", count: 40))
+        let configuration = try TrainingConfiguration(
+            yaml: """
+                model: {vocabulary_size: 1024, width: 16, layers: 1, heads: 2, context_length: 16}
+                data: {train: [\(text)], tokenizer: \(Self.goldens)chat, sequence_length: 16}
+                schedule: {total_steps: 2, warmup_steps: 1}
+                batch: {micro: 1, accumulate: 1}
+                checkpoint: {directory: \(folder.path)/run}
+                """, subject: "test")
+        _ = try Self.run(configuration)
+        let made = try ModelSource(path: folder.path + "/run/model").tokenizer(), own = try ModelSource.tokenizer(path: Self.goldens + "chat")
+        #expect(made.encode("The quick brown fox") == own.encode("The quick brown fox"))
+    }
+
     @Test func aFolderHasOneRun() throws {
         let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.warmup_steps=1"])
         _ = try Self.run(configuration, until: 2)

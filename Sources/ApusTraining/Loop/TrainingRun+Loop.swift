@@ -127,7 +127,7 @@ extension TrainingRun {
     private func writeModel() throws(InputError) {
         let path = configuration.checkpoint.directory + "/model"
         removeFolder(path)
-        var conversion = try ModelConversion(ModelSource(model, from: source), to: path, type: .f32)
+        var conversion = try ModelConversion(ModelSource(model, from: source, tokenizer: configuration.data.tokenizer), to: path, type: .f32)
         do {
             _ = try conversion.run(on: backend)
         } catch let error as InputError {
