@@ -99,6 +99,27 @@ import Testing
         #expect(made.encode("The quick brown fox") == own.encode("The quick brown fox"))
     }
 
+    /// Weights that are spoilt on the way make the loss jump: the run goes back to a checkpoint before, and passes over the batches between.
+    @Test func aSpikeSendsTheRunBack() throws {
+        let folder = ScratchFolder()
+        let configuration = try Self.configuration(
+            "llama/llama-mha", folder, steps: 50,
+            ["precision.compute=f32", "stability.spike_rollback=true", "schedule.total_steps=100", "checkpoint.keep=5"])
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 2)), resumes: false) { _ in }
+        _ = try run.run(shouldStop: { run.step >= 80 }, show: { _ in })
+        let good = Self.weights(run)
+        for index in good.indices { run.model.parameters.weights.floats[index] *= 8 }
+        var steps: [Int] = []
+        let result = try run.run(shouldStop: { false }, show: { steps.append($0.step) })
+        #expect(run.spikes!.rollbacks == 1 && run.spikes!.skippedBatches == 81 - 60 + 20)
+        #expect(steps.first == 61 && result.step == 100 && result.loss!.isFinite)
+        let text = String(decoding: try FileReader.contents(of: folder.path + "/run/metrics.jsonl"), as: UTF8.self)
+        let lines = try text.split(separator: "\n").map { line in
+            try MetricsRecord(JSON(parsing: Array(line.utf8), subject: "metrics.jsonl"), subject: "metrics.jsonl")
+        }
+        #expect(lines.map(\.step) == Array(1...100) && lines.filter { $0.event != nil }.map(\.step) == [61])
+    }
+
     @Test func aFolderHasOneRun() throws {
         let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.warmup_steps=1"])
         _ = try Self.run(configuration, until: 2)
