@@ -55,4 +55,5 @@ def main():
                           peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)))
 
 
-main()
+if __name__ == "__main__":
+    main()
