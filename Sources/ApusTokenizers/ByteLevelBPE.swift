@@ -43,9 +43,12 @@ final class ByteLevelWords: WordModel {
     private let merger: PairMerger
     @exclusivity(unchecked) private var spelled: [UInt8] = []
 
-    init(_ model: ByteLevelBPE) {
+    private let isSampled: Bool
+
+    init(_ model: ByteLevelBPE, dropout: MergeDropout? = nil) {
         self.model = model
-        merger = PairMerger(model.merges)
+        merger = PairMerger(model.merges, dropout: dropout)
+        isSampled = dropout != nil
     }
 
     var tokens: UnsafeMutablePointer<UInt32> {
@@ -58,7 +61,7 @@ final class ByteLevelWords: WordModel {
     @inline(never)
     func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int {
         merger.reserve(count)
-        if model.ignoresMerges, let whole = wholeToken(p, count) {
+        if model.ignoresMerges, !isSampled, let whole = wholeToken(p, count) {
             merger.tokens[0] = UInt32(whole)
             return 1
         }

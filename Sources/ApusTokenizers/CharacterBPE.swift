@@ -50,9 +50,12 @@ final class CharacterWords: WordModel {
     private let model: CharacterBPE
     private let merger: PairMerger
 
-    init(_ model: CharacterBPE) {
+    private let isSampled: Bool
+
+    init(_ model: CharacterBPE, dropout: MergeDropout? = nil) {
         self.model = model
-        merger = PairMerger(model.merges)
+        merger = PairMerger(model.merges, dropout: dropout)
+        isSampled = dropout != nil
         fusedToken = model.fusesUnknown ? model.unknown.map { Int32($0) } ?? -1 : -1
     }
 
@@ -60,13 +63,16 @@ final class CharacterWords: WordModel {
         @inline(__always) get { merger.tokens }
     }
 
+    /// With dropout a merge gets another chance after each that is done, so that a piece is not the same as its words.
     @inline(__always)
-    func wordEnd(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> { model.pairs.wordEnd(p, end) }
+    func wordEnd(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
+        isSampled ? end : model.pairs.wordEnd(p, end)
+    }
 
     @inline(never)
     func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int {
         merger.reserve(count)
-        if model.ignoresMerges, let whole = model.vocabulary.id(p, count), CharacterBPE.isText(model.vocabulary.kinds[whole]) {
+        if model.ignoresMerges, !isSampled, let whole = model.vocabulary.id(p, count), CharacterBPE.isText(model.vocabulary.kinds[whole]) {
             merger.tokens[0] = UInt32(whole)
             return 1
         }

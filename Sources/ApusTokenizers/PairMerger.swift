@@ -14,9 +14,13 @@ final class PairMerger {
     @exclusivity(unchecked) private var capacity = 64
     @exclusivity(unchecked) private var heap = MergeHeap()
     private let table: MergeTable
+    private let dropout: MergeDropout?
+    /// Merges passed over since the last that was done.
+    @exclusivity(unchecked) private var passedOver: [UInt64] = []
 
-    init(_ table: MergeTable) {
+    init(_ table: MergeTable, dropout: MergeDropout? = nil) {
         self.table = table
+        self.dropout = dropout
         tokens = .allocate(capacity: capacity)
         merges = .allocate(capacity: capacity)
         previous = .allocate(capacity: capacity)
@@ -47,7 +51,7 @@ final class PairMerger {
     /// Merges the first `count` of `tokens`; the result takes their place. Returns how many are left.
     func merge(_ count: Int) -> Int {
         if count <= 1 { return count }
-        return count <= Self.longestInPlace ? mergeInPlace(count) : mergeByHeap(count)
+        return count <= Self.longestInPlace && dropout == nil ? mergeInPlace(count) : mergeByHeap(count)
     }
 
     private func mergeInPlace(_ count: Int) -> Int {
@@ -77,6 +81,7 @@ final class PairMerger {
 
     private func mergeByHeap(_ count: Int) -> Int {
         heap.removeAll()
+        passedOver.removeAll(keepingCapacity: true)
         for i in 0..<count {
             previous[i] = Int32(i) - 1
             next[i] = i + 1 < count ? Int32(i) + 1 : -1
@@ -88,6 +93,14 @@ final class PairMerger {
             let at = Int(entry & 0xFFFF_FFFF)
             // An entry is stale once its pair was changed by a merge beside it.
             guard merges[at] != MergeTable.none, merges[at] >> 32 == entry >> 32 else { continue }
+            if let dropout {
+                guard !dropout.passesOver() else {
+                    passedOver.append(entry)
+                    continue
+                }
+                for entry in passedOver { heap.insert(entry) }
+                passedOver.removeAll(keepingCapacity: true)
+            }
             let gone = Int(next[at])
             tokens[at] = UInt32(truncatingIfNeeded: merges[at])
             merges[gone] = MergeTable.none
