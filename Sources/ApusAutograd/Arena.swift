@@ -6,12 +6,14 @@ final class Arena {
     struct Mark {
         fileprivate var chunk = 0
         fileprivate var used = 0
+        fileprivate var usedOfLent = 0
         fileprivate var total = 0
     }
 
     private let backend: any Backend
     private var chunks: [Storage] = []
     private var mark = Mark()
+    private var lent: Storage?
     /// The most bytes that were in use at once.
     private(set) var peakByteCount = 0
 
@@ -26,7 +28,21 @@ final class Arena {
         return KeptRows(storage, offset: offset / size, dtype: dtype, count: count, width: width)
     }
 
+    /// Takes memory that others need later, which is used first, in place of what was lent before; nil: none.
+    func borrow(_ storage: Storage?) {
+        lent = storage
+        mark.usedOfLent = 0
+    }
+
     private func allocate(_ byteCount: Int) -> (Storage, Int) {
+        defer {
+            mark.total += byteCount
+            peakByteCount = max(peakByteCount, mark.total)
+        }
+        if let lent, mark.usedOfLent + byteCount <= lent.byteCount {
+            defer { mark.usedOfLent += byteCount }
+            return (lent, mark.usedOfLent)
+        }
         while mark.chunk < chunks.count, mark.used + byteCount > chunks[mark.chunk].byteCount {
             mark.chunk += 1
             mark.used = 0
@@ -37,11 +53,7 @@ final class Arena {
             }
             chunks.append(storage)
         }
-        defer {
-            mark.used += byteCount
-            mark.total += byteCount
-            peakByteCount = max(peakByteCount, mark.total)
-        }
+        defer { mark.used += byteCount }
         return (chunks[mark.chunk], mark.used)
     }
 

@@ -44,8 +44,9 @@ extension Tape {
                 let dy = Operand(logits)
                 if let weightGradient {
                     let out = Rows(weightGradient, count: vocabulary, width: head.columns)
-                    base.multiply(dy.transposed, x.transposed, in: type, bias: nil, into: out, adds: true)
+                    base.multiply(dy.transposed, x.transposed, in: type, bias: nil, into: out, adds: addsToGradients(of: [head.storage]))
                 }
+                prepareGradient(of: bias)
                 if let biasGradient { base.addColumnSums(logits, to: biasGradient) }
                 base.multiply(dy, Operand(head).transposed, in: type, bias: nil, into: gradients.rows(range), adds: false)
             }

@@ -35,8 +35,7 @@ package final class Tape {
     let arena: Arena
     var contents = KeptContents()
     private var mirrors: [ObjectIdentifier: GradientMirror] = [:]
-    /// Operations that have yet to add to a gradient of weights.
-    private var pending: [ObjectIdentifier: Int] = [:]
+    var ledger = GradientLedger()
     /// Keys and values that queries attend to across, by the storage of their cache.
     var memories: [ObjectIdentifier: StoreOperation] = [:]
     private var scratch: Storage?
@@ -55,17 +54,23 @@ package final class Tape {
     package var peakKeptByteCount: Int { arena.peakByteCount }
 
     /// Runs a forward pass whose gradients will be wanted.
-    package func record<Result>(_ body: () throws -> Result) rethrows -> Result {
+    /// - Parameter replacesGradients: gradients of weights are written instead of added to what is there. Until they come, activations may lie
+    ///   in their memory.
+    package func record<Result>(replacesGradients: Bool = false, _ body: () throws -> Result) rethrows -> Result {
         precondition(!isRecording && operations.isEmpty)
+        if replacesGradients { ledger.start(weightGradients.keys) }
         isRecording = true
-        defer { isRecording = false }
+        defer {
+            isRecording = false
+            arena.borrow(nil)
+        }
         return try body()
     }
 
-    /// Goes back over what was recorded: adds to the gradients of the weights, and forgets it.
+    /// Goes back over what was recorded: adds to the gradients of the weights, or writes them, and forgets it.
     package func backward() {
         runBack()
-        precondition(pending.values.allSatisfy { $0 == 0 })
+        finishGradients()
         contents = KeptContents()
         memories = [:]
         for mirror in mirrors.values { mirror.clear() }
@@ -111,20 +116,6 @@ package final class Tape {
             scratch = storage
         }
         return Rows(scratch!, count: count, width: width)
-    }
-
-    /// The gradient of weights, and a note that one more operation will add to it; nil where they are not trained.
-    func claim(_ weights: Storage?) -> Storage? {
-        guard let weights, let gradient = weightGradients[ObjectIdentifier(weights)] else { return nil }
-        pending[ObjectIdentifier(weights), default: 0] += 1
-        return gradient
-    }
-
-    /// An operation that claimed the gradient of weights has added its part.
-    func finish(_ weights: Storage?) {
-        guard let weights, let count = pending[ObjectIdentifier(weights)] else { return }
-        pending[ObjectIdentifier(weights)] = count - 1
-        if count == 1 { onGradient?(weights) }
     }
 }
 

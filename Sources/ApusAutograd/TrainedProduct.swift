@@ -6,11 +6,16 @@ struct TrainedProduct {
     private(set) var product: Product
     private(set) var weightGradient: Storage?
     private(set) var biasGradient: Storage?
+    /// What it is joined of.
+    private(set) var weights: [Storage]
+    private(set) var biases: [Storage]
 
     init(_ product: Product, weightGradient: Storage?, biasGradient: Storage?) {
         self.product = product
         self.weightGradient = weightGradient
         self.biasGradient = biasGradient
+        weights = [product.matrix.storage]
+        biases = product.bias.map { [$0] } ?? []
     }
 
     /// As few as can be.
@@ -25,14 +30,16 @@ struct TrainedProduct {
     private func joined(with next: TrainedProduct) -> TrainedProduct? {
         let a = product, b = next.product
         guard a.adds == b.adds, a.out.storage === b.out.storage, a.out.stride == b.out.stride, a.out.offset + a.out.width == b.out.offset,
-            let weights = a.matrix.storage.joined(with: b.matrix.storage),
+            let matrices = a.matrix.storage.joined(with: b.matrix.storage),
             let bias = Self.joined(a.bias, b.bias), let weightGradient = Self.joined(weightGradient, next.weightGradient),
             let biasGradient = Self.joined(biasGradient, next.biasGradient)
         else { return nil }
-        let matrix = PackedMatrix(trained: weights, rows: a.matrix.rows + b.matrix.rows, columns: a.matrix.columns)
+        let matrix = PackedMatrix(trained: matrices, rows: a.matrix.rows + b.matrix.rows, columns: a.matrix.columns)
         let out = Rows(a.out.storage, offset: a.out.offset, count: a.out.count, width: a.out.width + b.out.width, stride: a.out.stride)
-        return TrainedProduct(
+        var both = TrainedProduct(
             Product(matrix, bias: bias, out: out, adds: a.adds), weightGradient: weightGradient, biasGradient: biasGradient)
+        (both.weights, both.biases) = (weights + next.weights, biases + next.biases)
+        return both
     }
 
     /// Both or none: nil where they do not go together.

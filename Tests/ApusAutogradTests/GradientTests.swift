@@ -59,6 +59,29 @@ import Testing
         }
     }
 
+    /// Gradients that take the place of what is there are those that are added to zeros, although activations lie where they come; a second
+    /// pass adds to them.
+    @Test(
+        arguments: ["llama/llama-gqa-tied", "families/gpt2-small", "families/bloom-untied", "families/gemma2-caps", "families/falcon-grouped"],
+        Tape.Recompute.allCases)
+    func newGradientsNeedNoZeros(name: String, recompute: Tape.Recompute) throws {
+        let path = Self.folder + name, source = try ModelSource(path: path), sequences = try Self.sequences(path)
+        for type in [DType.f32, .bf16] {
+            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: 2)))
+            let store = model.parameters, gradients = store.gradients.floats
+            func values() -> [[Float]] { store.entries.map { Array(UnsafeBufferPointer(start: gradients + $0.offset, count: $0.count)) } }
+            _ = try model.lossAndGradients(sequences)
+            let once = values()
+            _ = try model.lossAndGradients(sequences)
+            let twice = values()
+            for entry in store.entries { (gradients + entry.offset).update(repeating: .nan, count: entry.count) }
+            _ = try model.lossAndGradients(sequences, replacesGradients: true)
+            #expect(values() == once, "\(name), \(type)")
+            _ = try model.lossAndGradients(sequences)
+            #expect(values() == twice, "\(name), \(type)")
+        }
+    }
+
     static func sequences(_ path: String) throws -> [[Int32]] {
         try #require(try JSON(contentsOf: path + "/ids.json").array).map { $0.array!.map { Int32($0.int!) } }
     }
@@ -87,13 +110,13 @@ import Testing
 }
 
 extension TrainedModel {
-    /// The mean cross-entropy of the next tokens of whole sequences; its gradients are added to the store's.
-    func lossAndGradients(_ sequences: [[Int32]]) throws -> Double {
+    /// The mean cross-entropy of the next tokens of whole sequences; its gradients are added to the store's, or take their place.
+    func lossAndGradients(_ sequences: [[Int32]], replacesGradients: Bool = false) throws -> Double {
         let cache = try KeyValueCache(decoder, positions: sequences.map(\.count).max()!, dtype: .f32)
         let inputs = sequences.map { SequenceInput(ids: $0, position: 0, cache: cache, logits: 0..<0) }
         let targets = sequences.flatMap { $0.dropFirst() + [-1] }, counted = targets.filter { $0 >= 0 }.count
         let workspace = Workspace(tape)
-        let losses = tape.record {
+        let losses = tape.record(replacesGradients: replacesGradients) {
             decoder.losses(inputs, targets: targets, CrossEntropyOptions(gradientScale: 1 / Float(counted)), workspace: workspace)
         }
         tape.backward()

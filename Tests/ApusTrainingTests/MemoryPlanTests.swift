@@ -20,7 +20,7 @@ import Testing
         #expect(description.parameterCount == 134_515_008)
         let plan = MemoryPlan(.init(description, microBatch: 2, sequenceLength: 256, computeByteCount: 4, optimizerByteCount: 8, fixedByteCount: 1000))
         #expect(plan.weights == 538_060_032 && plan.gradients == 538_060_032 && plan.moments == 1_076_120_064)
-        #expect(plan.total == plan.weights + plan.gradients + plan.moments + plan.activations + plan.workspace)
+        #expect(plan.total == plan.weights + plan.gradients + plan.moments + plan.activations - plan.lent + plan.workspace)
     }
 
     /// Sums by hand for C = 576, H·D = 576, K·D = 192, F = 1536.
@@ -33,6 +33,18 @@ import Testing
         let plan = MemoryPlan(.init(description(layer), microBatch: 2, sequenceLength: 256, computeByteCount: size, recompute: mode))
         #expect(plan.activations == 512 * (30 * expected + 576 * size))
         #expect(plan.activationsPerLayerAndToken == Double(expected))
+    }
+
+    /// In the only pass of a step, all blocks but the first have the gradients of the one before them for their activations.
+    @Test func activationsLieWhereGradientsCome() {
+        var run = MemoryPlan.Run(description(layer), microBatch: 2, sequenceLength: 256, computeByteCount: 2)
+        #expect(MemoryPlan(run).lent == 29 * 512 * MemoryPlan.bytesPerToken(layer, width: 576, computeByteCount: 2, .none))
+        run.computeByteCount = 4
+        #expect(MemoryPlan(run).lent == 29 * 4 * 576 * (2 * 576 + 2 * 192 + 3 * 1536))
+        run.passes = 2
+        #expect(MemoryPlan(run).lent == 0)
+        (run.passes, run.recompute) = (1, .full)
+        #expect(MemoryPlan(run).lent == 0)
     }
 
     @Test func fullRecomputeKeepsInputsAndOneBlock() {

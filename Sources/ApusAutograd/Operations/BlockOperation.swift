@@ -29,6 +29,8 @@ final class BlockOperation: Operation {
 extension Tape {
     /// Runs a block that updates `hidden` in place. Its input is rounded to the tape's type: what is kept is all that the block needs.
     package func block(_ hidden: Rows, _ body: @escaping () -> Void) {
+        if isRecording { arena.borrow(ledger.openBlock()) }
+        defer { ledger.closeBlock() }
         guard isRecording, recompute == .full else {
             if type != .f32 {
                 let mark = arena.current, kept = keepRounded(hidden)

@@ -19,6 +19,7 @@ final class EmbedOperation: Operation {
     func backward(_ tape: Tape) {
         if let weightGradient, let gradient = tape.gradient(out) {
             if tape.embeddingGradientScale != 1 { tape.base.scale(gradient, by: tape.embeddingGradientScale, adding: nil, into: gradient) }
+            tape.prepareGradient(of: matrix.storage)
             tape.base.embedBackward(ids, gradient, to: weightGradient)
         }
         tape.finish(matrix.storage)

@@ -34,8 +34,9 @@ final class LinearOperation: Operation {
             let dy = Operand(gradient)
             if let out = joined.weightGradient {
                 let rows = Rows(out, count: matrix.rows, width: matrix.columns)
-                tape.base.multiply(dy.transposed, x, in: tape.type, bias: nil, into: rows, adds: true)
+                tape.base.multiply(dy.transposed, x, in: tape.type, bias: nil, into: rows, adds: tape.addsToGradients(of: joined.weights))
             }
+            for bias in joined.biases { tape.prepareGradient(of: bias) }
             if let out = joined.biasGradient { tape.base.addColumnSums(gradient, to: out) }
             let (target, adds) = tape.mirror(input).target(input, tape.base)
             tape.base.multiply(dy, Operand(matrix).transposed, in: tape.type, bias: nil, into: target, adds: adds)

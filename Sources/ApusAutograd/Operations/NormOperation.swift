@@ -53,6 +53,8 @@ final class NormOperation: Recomputable {
             tape.finish(bias)
         }
         guard let gradient = tape.gradient(out) else { return tape.clear(out) }
+        tape.prepareGradient(of: weight)
+        tape.prepareGradient(of: bias)
         // The gradient of the result is read to the end before that of the input may take its place.
         let dx = tape.scratchRows(count: input.count, width: input.width)
         func run(into target: Rows, adds: Bool) {

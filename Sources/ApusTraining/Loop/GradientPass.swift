@@ -30,11 +30,15 @@ final class GradientPass {
     /// Sets the gradients of the weights to those of the step's loss times `lossScale`.
     func run(_ batches: [MicroBatch], lossScale: Float = 1) -> Loss {
         let counted = batches.reduce(0) { $0 + $1.countedTokens }
-        model.parameters.clearGradients(on: model.tape.base)
+        if counted == 0 { model.parameters.clearGradients(on: model.tape.base) }
+        var isFirst = true
         return sum(batches, counted: counted) { batch in
             let options = CrossEntropyOptions(
                 labelSmoothing: labelSmoothing, zLoss: zLoss, gradientScale: counted > 0 ? lossScale / Float(counted) : 0)
-            let losses = model.tape.record { model.decoder.losses(batch.inputs, targets: batch.targets, options, workspace: workspace) }
+            defer { isFirst = false }
+            let losses = model.tape.record(replacesGradients: isFirst) {
+                model.decoder.losses(batch.inputs, targets: batch.targets, options, workspace: workspace)
+            }
             model.tape.backward()
             return losses
         }

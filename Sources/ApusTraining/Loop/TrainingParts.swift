@@ -41,6 +41,7 @@ struct TrainingParts {
         var run = MemoryPlan.Run(
             description, microBatch: configuration.batch.micro, sequenceLength: configuration.data.sequenceLength,
             computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
+        run.passes = configuration.batch.accumulate
         run.optimizerByteCount = configuration.optimizer.rule.byteCount(for: slices) / max(description.parameterCount, 1)
         return run
     }

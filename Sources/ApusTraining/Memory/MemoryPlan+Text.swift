@@ -13,7 +13,7 @@ extension MemoryPlan {
             ("moments", moments, "\(run.optimizerByteCount) bytes a parameter"),
             ("activations", activations, "\(shape), \(perLayer)"),
             ("workspace", workspace, "buffers of a pass, their gradients, logits of a chunk"),
-            ("total", total, ""),
+            ("total", total, lent > 0 ? "less \(Figure.bytes(Double(lent))) of activations that lie where gradients come later" : ""),
         ]
         if let available {
             rows.append(("available", available, "longest sequence that fits: \(Self.longestSequence(run, within: available)) tokens"))

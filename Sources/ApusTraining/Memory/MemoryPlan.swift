@@ -11,6 +11,8 @@ package struct MemoryPlan: Sendable, Equatable {
         /// Sequences and tokens of each that go through the model at once.
         package var microBatch: Int
         package var sequenceLength: Int
+        /// Micro-batches of a step.
+        package var passes = 1
         /// Bytes of an element of what is kept: 4 of f32, 2 of bf16 and f16.
         package var computeByteCount: Int
         package var recompute: Recompute
@@ -43,8 +45,10 @@ package struct MemoryPlan: Sendable, Equatable {
     package let activationsPerLayerAndToken: Double
     /// Buffers of the pass itself and of its gradients, and the logits of a chunk of tokens.
     package let workspace: Int
+    /// Of the activations those that lie where gradients come later.
+    package let lent: Int
 
-    package var total: Int { weights + gradients + moments + activations + workspace }
+    package var total: Int { weights + gradients + moments + activations - lent + workspace }
 
     package init(_ run: Run) {
         let parameters = run.description.parameterCount, tokens = run.microBatch * run.sequenceLength
@@ -55,6 +59,21 @@ package struct MemoryPlan: Sendable, Equatable {
         activations = tokens * (perToken + Self.outerBytesPerToken(run))
         activationsPerLayerAndToken = Double(perToken) / Double(max(run.description.layers.count, 1))
         workspace = Self.workspaceByteCount(run, tokens: tokens) + run.fixedByteCount
+        // Gradients of an earlier micro-batch stay.
+        lent = run.passes > 1 || run.recompute == .full ? 0 : Self.lentByteCount(run, tokens: tokens)
+    }
+
+    /// A block's activations lie in the memory of the gradients of the block before it, as far as its matrices go.
+    private static func lentByteCount(_ run: Run, tokens: Int) -> Int {
+        let layers = run.description.layers
+        var matrices = Array(repeating: 0, count: layers.count)
+        for parameter in run.description.parameters where parameter.shape.count == 2 {
+            let parts = parameter.name.split(separator: ".", maxSplits: 2)
+            if parts[0] == "layers", let layer = Int(parts[1]) { matrices[layer] += 4 * parameter.shape[0] * parameter.shape[1] }
+        }
+        return zip(layers.dropFirst(), matrices).reduce(0) { sum, pair in
+            sum + min(pair.1, tokens * bytesPerToken(pair.0, width: run.description.width, computeByteCount: run.computeByteCount, run.recompute))
+        }
     }
 
     /// The longest sequence, a multiple of 16, with which the run takes no more than so many bytes; 0 if none does.
