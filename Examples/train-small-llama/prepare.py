@@ -2,9 +2,9 @@
 """Makes a corpus in English and Chinese out of Debian's documentation, a tokenizer for it, and tokens: the packages are fetched by apt-get and
 unpacked into a folder, nothing is installed.
 
-Pages are put into a fixed order, some are held out, and the others are cut into pieces of about 4000 characters at blank lines, of which each
-is kept once, and shuffled. train.txt and validation.txt are a document each, so that with data.shuffle false any framework can cut the same
-windows out of the tokens.
+Pages are put into a fixed order, some are held out, and the others are cut into pieces of about 1000 characters, a window of 256 tokens, each
+of which is kept once, and shuffled. train.txt and validation.txt are a document each, so that with data.shuffle false any framework can cut
+the same windows out of the tokens.
 
 Usage: prepare.py FOLDER [--apus .build/release/apus] [--vocabulary 16384] [--validation-bytes 200000]
                   [--packages linux-doc-6.1,...]      only these
@@ -23,7 +23,7 @@ import subprocess
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = ["linux-doc-6.1", "python3.11-doc", "wordnet-base", "debian-handbook", "debian-reference-zh-cn", "libreoffice-help-en-us",
             "libreoffice-help-zh-cn", "manpages-zh"]
-PIECE = 4000
+PIECE = 1500
 
 
 def fetch(folder, names):
@@ -114,15 +114,16 @@ def tidy(text):
 
 
 def pieces(text):
-    piece = []
-    for paragraph in text.split("\n\n"):
-        for part in (paragraph[i:i + PIECE] for i in range(0, len(paragraph), PIECE)):
-            if piece and sum(map(len, piece)) + len(part) > PIECE:
-                yield "\n\n".join(piece)
-                piece = []
-            piece.append(part)
+    """Cuts at blank lines where there are some, at the ends of lines anyway."""
+    piece, size = [], 0
+    for line in text.split("\n"):
+        if size > PIECE or size > PIECE / 2 and not line:
+            yield "\n".join(piece).strip("\n")
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
     if piece:
-        yield "\n\n".join(piece)
+        yield "\n".join(piece).strip("\n")
 
 
 def write_texts(folder, names, validation_bytes):
@@ -133,7 +134,7 @@ def write_texts(folder, names, validation_bytes):
     held_out, size = [], 0
     while size < validation_bytes:
         name, text = every.pop()
-        held_out.append(text[:3 * PIECE])
+        held_out.append(text[:8 * PIECE])
         size += len(held_out[-1].encode())
     seen, train, sizes = {hashlib.sha256(p.encode()).digest() for text in held_out for p in pieces(text)}, [], {}
     for name, text in every:
