@@ -33,7 +33,7 @@ extension Tape {
         for first in stride(from: 0, to: count, by: step) {
             let range = first..<min(first + step, count), logits = Rows(storage, count: range.count, width: vocabulary)
             let mark = arena.current, x = Operand(copy(states.rows(range)))
-            base.multiply(x, Operand(head), in: type, bias: bias, into: logits, adds: false)
+            multiply(x, Operand(head), bias: bias, into: logits, adds: false)
             result.losses.withUnsafeMutableBufferPointer { losses in
                 result.logSums.withUnsafeMutableBufferPointer { sums in
                     base.crossEntropy(
@@ -44,11 +44,11 @@ extension Tape {
                 let dy = Operand(logits)
                 if let weightGradient {
                     let out = Rows(weightGradient, count: vocabulary, width: head.columns)
-                    base.multiply(dy.transposed, x.transposed, in: type, bias: nil, into: out, adds: addsToGradients(of: [head.storage]))
+                    multiply(dy.transposed, x.transposed, into: out, adds: addsToGradients(of: [head.storage]))
                 }
                 prepareGradient(of: bias)
                 if let biasGradient { base.addColumnSums(logits, to: biasGradient) }
-                base.multiply(dy, Operand(head).transposed, in: type, bias: nil, into: gradients.rows(range), adds: false)
+                multiply(dy, Operand(head).transposed, into: gradients.rows(range), adds: false)
             }
             arena.release(to: mark)
         }

@@ -28,6 +28,8 @@ package final class Tape {
     package var onGradient: ((Storage) -> Void)?
     /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
     package var embeddingGradientScale: Float = 1
+    /// Sums up time and work of the products, if that is wanted.
+    package var meter: ProductMeter?
 
     /// Whether what is asked for is remembered.
     var isRecording = false

@@ -21,6 +21,12 @@ extension CPUBackend {
             bf16OperationsPerSecond: measure(APUS_ROOFLINE_BF16), int8OperationsPerSecond: measure(APUS_ROOFLINE_INT8))
     }
 
+    /// Operations a second that products of a type (f32, bf16 or f16) could reach: those of bf16 where it is multiplied as such, and of f32
+    /// otherwise. Measures for a fifth of a second at most.
+    package func measurePeak(of type: DType) -> Double {
+        (type == .bf16 ? measure(APUS_ROOFLINE_BF16) : nil) ?? measure(APUS_ROOFLINE_F32) ?? 0
+    }
+
     /// The shortest of five runs of `body` by every thread, in seconds.
     private func shortest(_ body: (Int) -> Void) -> Double {
         var least = Double.infinity

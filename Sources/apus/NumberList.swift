@@ -12,6 +12,4 @@ struct NumberList<Number: FixedWidthInteger>: ExpressibleByArgument {
         }
         self.values = values
     }
-
-    var defaultValueDescription: String { values.map { "\($0)" }.joined(separator: ",") }
 }

@@ -22,7 +22,7 @@ final class LinearOperation: Operation {
         for joined in joined {
             let product = joined.product
             tape.contents.overwrite(product.out)
-            tape.base.multiply(x, Operand(product.matrix), in: tape.type, bias: product.bias, into: product.out, adds: product.adds)
+            tape.multiply(x, Operand(product.matrix), bias: product.bias, into: product.out, adds: product.adds)
         }
     }
 
@@ -34,12 +34,12 @@ final class LinearOperation: Operation {
             let dy = Operand(gradient)
             if let out = joined.weightGradient {
                 let rows = Rows(out, count: matrix.rows, width: matrix.columns)
-                tape.base.multiply(dy.transposed, x, in: tape.type, bias: nil, into: rows, adds: tape.addsToGradients(of: joined.weights))
+                tape.multiply(dy.transposed, x, into: rows, adds: tape.addsToGradients(of: joined.weights))
             }
             for bias in joined.biases { tape.prepareGradient(of: bias) }
             if let out = joined.biasGradient { tape.base.addColumnSums(gradient, to: out) }
             let (target, adds) = tape.mirror(input).target(input, tape.base)
-            tape.base.multiply(dy, Operand(matrix).transposed, in: tape.type, bias: nil, into: target, adds: adds)
+            tape.multiply(dy, Operand(matrix).transposed, into: target, adds: adds)
         }
         for product in products {
             tape.finish(product.matrix.storage)

@@ -1,7 +1,7 @@
 extension String {
     /// The word that takes the fewest changes to get to: insertions, deletions, replacements and swaps of neighbours of letters (the
     /// distance of Damerau and Levenshtein); nil without words.
-    func nearest(among words: [String]) -> String? {
+    package func nearest(among words: [String]) -> String? {
         words.map { (distance: distance(to: $0), word: $0) }.min { $0.distance < $1.distance }?.word
     }
 

@@ -37,7 +37,10 @@ struct TrainingParts {
     /// The parameters as the optimizer sees them.
     var slices: [OptimizerSlice] { OptimizerSlice.all(of: description, decayAll: configuration.optimizer.decayAll) }
 
-    private var plan: MemoryPlan.Run {
+    static let noMemoryForState = InputError(
+        "memory", "there is none for the optimizer's state", remedy: "take a smaller model or an optimizer with less state")
+
+    var plan: MemoryPlan.Run {
         var run = MemoryPlan.Run(
             description, microBatch: configuration.batch.micro, sequenceLength: configuration.data.sequenceLength,
             computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
@@ -48,12 +51,7 @@ struct TrainingParts {
 
     /// The model, its weights read or drawn.
     func model(on backend: CPUBackend) throws(InputError) -> TrainedModel {
-        let type: DType =
-            switch configuration.precision.compute {
-            case .f32: .f32
-            case .bf16: .bf16
-            case .f16: .f16
-            }
+        let type = configuration.precision.compute.type
         let recompute = Tape.Recompute(rawValue: configuration.recompute.mode.rawValue)!
         if let source, !configuration.model.random { return try TrainedModel(source, type: type, recompute: recompute, on: backend) }
         let initialization = WeightInitialization(description: description, seed: UInt64(configuration.data.seed))
@@ -84,5 +82,15 @@ struct TrainingParts {
     var summary: String {
         let name = configuration.model.from ?? configuration.model.preset ?? description.architecture
         return "\(name), \(Figure.count(description.parameterCount)) parameters, on \(configuration.data.train.map(\.path).joined(separator: ", "))"
+    }
+}
+
+extension TrainingConfiguration.Precision.Compute {
+    var type: DType {
+        switch self {
+        case .f32: .f32
+        case .bf16: .bf16
+        case .f16: .f16
+        }
     }
 }

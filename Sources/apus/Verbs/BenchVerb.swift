@@ -4,24 +4,40 @@ import ApusModels
 import ArgumentParser
 
 struct BenchVerb: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "bench", abstract: "Measure prefill and decoding speed, or the machine.")
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure prefill and decoding speed, steps of training, or the machine.",
+        discussion: """
+            With --model alone prefill and decoding are measured. With --train whole steps of training are: forward, backward, clipping and AdamW, on
+            random weights and tokens in the shape of --model or --preset. Of the step in the middle by time, --output json says step_seconds,
+            tokens_per_second, gemm_seconds (in products of matrices, the rest being attention, norms, the optimizer and so on), gemm_share,
+            gemm_operations_per_second, peak_operations_per_second (what such products could reach, as --roofline measures it), gemm_of_peak and
+            mfu (model FLOPs utilization: three times the forward pass's operations, as --compare counts them, against the peak); also
+            peak_rss_bytes and planned_bytes, activation_bytes (kept for the backward pass) and planned_activation_bytes.
+            """)
 
     @Option(name: .shortAndLong, help: ModelOptions.help) var model: String?
     @Flag(name: .long, help: "Instead of a model, measure what the machine can do: memory read, and products of f32, bf16 and int8.") var roofline = false
+    @OptionGroup var training: TrainingBenchOptions
     @OptionGroup var options: RunOptions
     @OptionGroup var output: OutputOptions
-    @Option(name: .long, help: "Tokens of the prompt.") var promptTokens = 512
-    @Option(name: .long, help: "Tokens to generate.") var generateTokens = 128
-    @Option(name: .long, help: "Sequences decoded together, for example 1,4,8,16.") var batch = NumberList<Int>(argument: "1")!
-    @Option(name: .long, help: "Tokens in the cache before decoding.") var depth = 0
-    @Option(name: .long, help: "Runs to take the median of, after one to warm up.") var repetitions = 3
+    @Option(name: .long, help: "Tokens of the prompt. (default: 512)") var promptTokens: Int?
+    @Option(name: .long, help: "Tokens to generate. (default: 128)") var generateTokens: Int?
+    @Option(name: .long, help: "Sequences decoded together, for example 1,4,8,16. (default: 1)") var batch: NumberList<Int>?
+    @Option(name: .long, help: "Tokens in the cache before decoding. (default: 0)") var depth: Int?
+    @Option(name: .long, help: "Runs, or steps of training, to take the median of, after one to warm up.") var repetitions = 3
 
     func validate() throws {
-        guard (model == nil) == roofline else { throw ValidationError("give either --model or --roofline") }
+        if let name = givenForInference, training.train || roofline { throw ValidationError("\(name) goes with --model alone") }
+        if training.train {
+            guard !roofline, (model == nil) != (training.preset == nil) else { throw ValidationError("give either --model or --preset with --train") }
+        } else {
+            guard (model == nil) == roofline else { throw ValidationError("give one of --model, --roofline and --train") }
+        }
+        let positions = 0...SamplingOptions.positionLimit
         let limits = [
-            ("--prompt-tokens", [promptTokens], 0...SamplingOptions.positionLimit), ("--depth", [depth], 0...SamplingOptions.positionLimit),
-            ("--generate-tokens", [generateTokens], 0...SamplingOptions.positionLimit), ("--repetitions", [repetitions], 1...1_000_000),
-            ("--batch", batch.values, 1...4096),
+            ("--prompt-tokens", [promptTokens ?? 0], positions), ("--depth", [depth ?? 0], positions),
+            ("--generate-tokens", [generateTokens ?? 0], positions), ("--repetitions", [repetitions], 1...1_000_000),
+            ("--batch", batch?.values ?? [], 1...4096),
         ]
         for (name, values, range) in limits {
             if let wrong = values.first(where: { !range.contains($0) }) {
@@ -30,13 +46,24 @@ struct BenchVerb: ParsableCommand {
         }
     }
 
+    /// An option that was given and means something to the measuring of prefill and decoding only.
+    private var givenForInference: String? {
+        let given: [(String, Bool)] = [
+            ("--prompt-tokens", promptTokens != nil), ("--generate-tokens", generateTokens != nil), ("--batch", batch != nil), ("--depth", depth != nil),
+            ("--dtype", options.dtype != .native), ("--kv-dtype", options.kvDtype != nil),
+        ]
+        return given.first(where: \.1)?.0
+    }
+
     func run() throws {
+        if training.train { return try training.run(model: model, threads: options.threads, steps: repetitions, output) }
         guard let model else { return try measureRoofline() }
+        let promptTokens = promptTokens ?? 512, generateTokens = generateTokens ?? 128
         let loaded = try options.load(openSource(model), start: .now)
         var results: [JSON] = []
-        for batch in batch.values {
+        for batch in batch?.values ?? [1] {
             let result = try SpeedResult.measure(
-                loaded.decoder, batch: batch, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth,
+                loaded.decoder, batch: batch, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth ?? 0,
                 repetitions: repetitions, cacheType: options.cacheType(for: loaded.decoder))
             results.append(
                 .object([
@@ -52,6 +79,7 @@ struct BenchVerb: ParsableCommand {
             "instruction_set": .string(loaded.backend.instructionSetName), "threads": .integer(loaded.backend.threadCount),
         ])
     }
+
     private func measureRoofline() throws {
         let backend = try options.makeBackend()
         guard let roofline = backend.measureRoofline() else { throw InputError("the memory", "there is too little free for measuring how fast it is read") }
