@@ -7,6 +7,8 @@ struct MicroBatch {
     let inputs: [SequenceInput]
     let targets: [Int32]
 
+    init(inputs: [SequenceInput], targets: [Int32]) { (self.inputs, self.targets) = (inputs, targets) }
+
     /// Each document of a row is a sequence of its own.
     init(_ batch: TrainingBatch, cache: KeyValueCache) throws(InputError) {
         var inputs: [SequenceInput] = []

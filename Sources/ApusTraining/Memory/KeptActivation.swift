@@ -11,10 +11,14 @@ struct KeptActivation: Sendable {
     var isF32 = false
     /// Kept with `selective` as well; what is not is made again in the backward pass.
     var isKeptBySelective = true
+    /// What a norm made and blocks begin with: rounded types keep it as it is, though `selective` could make it again.
+    var isKeptWhereRounded = false
 
     /// Elements: C of the model, H·D of queries, K·D of keys and values, F of the feed-forward network.
     static let ofBlock: [KeptActivation] = [
-        KeptActivation(name: "input", width: { _, c in c }),
+        KeptActivation(name: "input", width: { layer, c in layer.endsWithNorm ? 0 : c }),
+        KeptActivation(
+            name: "input that a norm made", width: { layer, c in layer.endsWithNorm ? c : 0 }, isKeptBySelective: false, isKeptWhereRounded: true),
         KeptActivation(name: "normed input", width: { layer, c in layer.normedInputs.first * c }, isKeptBySelective: false),
         KeptActivation(name: "queries, keys, values", width: { layer, _ in (layer.attention.heads + 2 * layer.attention.kvHeads) * layer.attention.headSize }),
         KeptActivation(
@@ -30,6 +34,14 @@ struct KeptActivation: Sendable {
 }
 
 extension LayerDescription {
+    /// Whether the block's result is that of a norm.
+    var endsWithNorm: Bool {
+        switch topology {
+        case .sequential(.post), .sequential(.deepNorm): true
+        default: false
+        }
+    }
+
     /// Rows of C that norms give and products read, of the first and of the second sublayer.
     fileprivate var normedInputs: (first: Int, second: Int) {
         switch topology {

@@ -56,7 +56,7 @@ package struct MemoryPlan: Sendable, Equatable {
         gradients = 4 * parameters
         moments = run.optimizerByteCount * parameters
         let perToken = Self.blockBytesPerToken(run)
-        activations = tokens * (perToken + Self.outerBytesPerToken(run))
+        activations = tokens * (perToken + Self.outerBytesPerToken(run)) + Self.passingByteCount(run, tokens: tokens)
         activationsPerLayerAndToken = Double(perToken) / Double(max(run.description.layers.count, 1))
         workspace = Self.workspaceByteCount(run, tokens: tokens) + run.fixedByteCount
         // Gradients of an earlier micro-batch stay.
@@ -96,7 +96,7 @@ package struct MemoryPlan: Sendable, Equatable {
     /// Bytes of one block's activations of one token.
     static func bytesPerToken(_ layer: LayerDescription, width: Int, computeByteCount: Int, _ recompute: Recompute) -> Int {
         KeptActivation.ofBlock.reduce(0) { sum, kept in
-            guard recompute == .none || kept.isKeptBySelective else { return sum }
+            guard recompute == .none || kept.isKeptBySelective || kept.isKeptWhereRounded && computeByteCount < 4 else { return sum }
             return sum + kept.width(layer, width) * (kept.isF32 ? 4 : computeByteCount)
         }
     }
@@ -106,15 +106,23 @@ package struct MemoryPlan: Sendable, Equatable {
         guard run.recompute == .full else {
             return layers.reduce(0) { $0 + bytesPerToken($1, width: c, computeByteCount: s, run.recompute) }
         }
-        // Inputs of all blocks, and while a block is run again what `selective` keeps of it.
-        let largest = layers.map { bytesPerToken($0, width: c, computeByteCount: s, .selective) }.max() ?? c * s
-        return (layers.count - 1) * c * s + largest
+        // Inputs of all blocks, and while a block is run again what else `selective` keeps of it.
+        let largest = layers.map { bytesPerToken($0, width: c, computeByteCount: s, .selective) - ($0.endsWithNorm && s == 4 ? 0 : c * s) }.max()
+        return layers.count * c * s + (largest ?? 0)
     }
 
-    /// Outside the blocks: arguments of the norms of the embedding and before the head.
+    /// Outside the blocks: arguments of the norms of the embedding and before the head, and the first block's input where no norm made it.
     private static func outerBytesPerToken(_ run: Run) -> Int {
-        let norms = (run.description.embedding.norm ? 1 : 0) + (run.description.finalNorm ? 1 : 0)
-        return norms * run.description.width * run.computeByteCount
+        let makesAgain = run.recompute == .selective && run.computeByteCount == 4 && run.description.layers.first?.endsWithNorm == true
+        let rows = (run.description.embedding.norm ? 1 : 0) + (run.description.finalNorm ? 1 : 0) + (makesAgain ? 1 : 0)
+        return rows * run.description.width * run.computeByteCount
+    }
+
+    /// Kept for a moment beside all else: the head's argument for the tokens of a chunk of logits, or a row that is made again in the backward pass.
+    private static func passingByteCount(_ run: Run, tokens: Int) -> Int {
+        let c = run.description.width, chunk = min(tokens, logitByteLimit / (4 * run.description.vocabularySize))
+        let again = run.recompute == .none ? 0 : run.description.layers.map { max(c, $0.feedForward.width) }.max() ?? 0
+        return max(chunk * c, tokens * again) * run.computeByteCount
     }
 
     // MARK: Workspace
