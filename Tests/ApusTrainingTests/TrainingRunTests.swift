@@ -113,6 +113,16 @@ import Testing
         let result = try run.run(shouldStop: { false }, show: { steps.append($0.step) })
         #expect(run.spikes!.rollbacks == 1 && run.spikes!.skippedBatches == 81 - 60 + 20)
         #expect(steps.first == 61 && result.step == 100 && result.loss!.isFinite)
+        // The same without rollback does not recover.
+        let other = ScratchFolder(),
+            left = try TrainingRun(
+                Self.configuration("llama/llama-mha", other, steps: 50, ["precision.compute=f32", "schedule.total_steps=100"]),
+                on: try #require(CPUBackend(threads: 2)), resumes: false
+            ) { _ in }
+        _ = try left.run(shouldStop: { left.step >= 80 }, show: { _ in })
+        for index in good.indices { left.model.parameters.weights.floats[index] *= 8 }
+        let worse = try left.run(shouldStop: { false }, show: { _ in }).loss!
+        #expect(worse > result.loss! + 0.5, "\(worse), \(result.loss!)")
         let text = String(decoding: try FileReader.contents(of: folder.path + "/run/metrics.jsonl"), as: UTF8.self)
         let lines = try text.split(separator: "\n").map { line in
             try MetricsRecord(JSON(parsing: Array(line.utf8), subject: "metrics.jsonl"), subject: "metrics.jsonl")
