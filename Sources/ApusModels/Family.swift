@@ -32,7 +32,7 @@ extension GGUFFamily {
 }
 
 /// The families that can be read.
-enum Families {
+package enum Families {
     static var all: [any Family.Type] {
         [
             Llama.self, GPT2.self, GPTNeoX.self, Bloom.self, Falcon.self, Gemma.self, GLM.self, ChatGLM.self, GPTJ.self, OPT.self, Phi3.self,
@@ -46,6 +46,6 @@ enum Families {
         all.lazy.compactMap { $0 as? any GGUFFamily.Type }.first { $0.ggufArchitectures.contains(architecture) }
     }
 
-    static var modelTypes: [String] { all.flatMap { $0.modelTypes }.sorted() }
+    package static var modelTypes: [String] { all.flatMap { $0.modelTypes }.sorted() }
     static var ggufArchitectures: [String] { all.compactMap { $0 as? any GGUFFamily.Type }.flatMap { $0.ggufArchitectures }.sorted() }
 }

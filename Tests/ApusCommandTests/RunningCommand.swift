@@ -13,6 +13,9 @@ final class RunningCommand {
         return String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)])
     }()
 
+    /// The command itself, for a shell to run.
+    static var path: String { folder + "/apus" }
+
     /// Held while a pipe is made and its ends are marked, and while a command starts, lest it inherit another's.
     private static let starting = Mutex(())
 
@@ -25,9 +28,10 @@ final class RunningCommand {
     var output: String { String(decoding: texts[0], as: UTF8.self) }
     var errors: String { String(decoding: texts[1], as: UTF8.self) }
 
+    /// - Parameter name: of a binary beside the test bundle, or a path.
     /// - Parameter terminal: give it a terminal for all three streams; what it prints comes back in `output`.
     init(_ arguments: [String], binary name: String = "apus", terminal: Bool = false, standardOutput: String? = nil) throws {
-        let binary = Self.folder + "/" + name
+        let binary = name.hasPrefix("/") ? name : Self.folder + "/" + name
         var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawnattr_init(&attributes)
@@ -109,6 +113,13 @@ final class RunningCommand {
     /// Reads until `isEnough` holds for the standard output so far.
     func read(until isEnough: (String) -> Bool) throws {
         while !isEnough(output) {
+            guard try readMore() else { throw Failure(description: "it ended after \"\(output)\", \"\(errors)\"") }
+        }
+    }
+
+    /// Reads until `isEnough` holds for the errors so far.
+    func readErrors(until isEnough: (String) -> Bool) throws {
+        while !isEnough(errors) {
             guard try readMore() else { throw Failure(description: "it ended after \"\(output)\", \"\(errors)\"") }
         }
     }

@@ -5,7 +5,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 TAGS = {
     "loss": "loss/train", "validation_loss": "loss/validation", "learning_rate": "optimizer/learning_rate",
-    "gradient_norm": "optimizer/gradient_norm", "loss_scale": "optimizer/loss_scale", "tokens_per_second": "speed/tokens_per_second",
+    "gradient_norm": "optimizer/gradient_norm", "loss_scale": "optimizer/loss_scale", "tokens_per_second": "speed/tokens_per_second", "mfu": "speed/mfu",
     "peak_rss_bytes": "memory/peak_rss_bytes"}
 run = pathlib.Path(sys.argv[1])
 records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -1,5 +1,6 @@
 import ApusBase
 import ApusDescription
+import ApusModels
 
 extension TrainingConfiguration {
     /// - Throws: an `InputError` for values that stand against each other and for what cannot be done yet, at the place of the first of them.
@@ -32,6 +33,10 @@ extension TrainingConfiguration {
         if let preset = model.preset, !Preset.all.contains(where: { $0.name == preset }) {
             let nearest = preset.nearest(among: Preset.all.map(\.name))
             return Problem("model.preset", "there is no preset \(preset)", nearest.map { "did you mean \($0)?" })
+        }
+        if described.contains("architecture"), !Families.modelTypes.contains(model.description.architecture) {
+            let name = model.description.architecture, nearest = name.nearest(among: Families.modelTypes)
+            return Problem("model.architecture", "there is no family \(name)", nearest.map { "did you mean \($0)?" })
         }
         if !described.isEmpty, let (key, rule) = model.description.contradiction { return Problem("model." + key, rule) }
         return nil

@@ -18,6 +18,8 @@ package final class IndexedDataset: Sendable {
     static let blockSize = 64
 
     package let prefix: String
+    /// What messages call it: the prefix, or the texts that it was made of.
+    let subject: String
     /// Tokens of all sequences.
     package let count: Int
     package let documents: Int
@@ -30,8 +32,10 @@ package final class IndexedDataset: Sendable {
     private let beginnings: [UInt64]
 
     /// Reads the index and checks all of it against the `.bin` file.
-    package init(prefix: String) throws(InputError) {
+    /// - Parameter texts: the files that it was made of, where a person knows no others.
+    package init(prefix: String, texts: [String] = []) throws(InputError) {
         self.prefix = prefix
+        subject = texts.isEmpty ? prefix : texts.joined(separator: ", ")
         index = try FileReader(path: prefix + ".idx")
         data = try FileReader(path: prefix + ".bin")
         header = try IndexHeader(index)
@@ -165,7 +169,7 @@ package final class IndexedDataset: Sendable {
     /// The error of an id that cannot be; `token` is its place among all.
     func error(ofID id: Int32, at token: Int, vocabularySize: Int) -> InputError {
         InputError(
-            data.path, at: "token \(token)", "the id \(id) is not one of a vocabulary of \(vocabularySize)",
+            subject == prefix ? data.path : subject, at: "token \(token)", "the id \(id) is not one of a vocabulary of \(vocabularySize)",
             remedy: "tokenize the data with this model's tokenizer")
     }
 }

@@ -28,11 +28,19 @@ struct SourceGroup: Sendable {
         let window = recipe.settings.sequenceLength, stride = objectives.compactMap { $0.stride(window: window) }.min()!
         var notes: [String] = []
         if corpus.isSigned {
-            let (plan, cut) = try WindowPlan.wholeDocuments(of: corpus, stride: stride, packs: recipe.settings.pack)
+            let (plan, cut, lost) = try WindowPlan.wholeDocuments(of: corpus, stride: stride, packs: recipe.settings.pack)
             self.plan = plan
-            if cut > 0 { notes.append("\(corpus.subject): \(cut) conversations are longer than data.sequence_length, \(window), and are cut off there") }
+            if cut > 0 {
+                notes.append(
+                    "\(corpus.subject): \(cut) conversations are longer than data.sequence_length, \(window), and are cut off there"
+                        + (lost > 0 ? "; \(lost) of them have no answer before the cut, and nothing is learnt from them" : ""))
+            }
         } else if recipe.settings.pack {
             plan = WindowPlan.windows(of: corpus, stride: stride)
+            let long = try corpus.documents(longerThan: stride + 1)
+            if long > 0 {
+                notes.append("\(corpus.subject): \(long) documents are longer than data.sequence_length, \(window); no window sees what stands in another")
+            }
         } else {
             let (plan, split) = try WindowPlan.documents(of: corpus, stride: stride)
             self.plan = plan
@@ -64,7 +72,7 @@ struct SourceGroup: Sendable {
             // The open files outlive their names, so that nothing is left behind however the run ends.
             defer { for ending in [".bin", ".idx"] { unlink(prefix + ending) } }
             _ = try CorpusTokenizer(encoder, threads: recipe.threads).write(texts, prefix: prefix, check: check)
-            parts.append(try IndexedDataset(prefix: prefix))
+            parts.append(try IndexedDataset(prefix: prefix, texts: texts))
             texts = []
         }
         for path in paths {

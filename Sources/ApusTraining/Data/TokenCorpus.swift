@@ -19,7 +19,7 @@ final class TokenCorpus: Sendable {
     /// Tokens of all parts.
     var count: Int { starts.last! }
     var documents: Int { parts.reduce(0) { $0 + $1.documents } }
-    var subject: String { parts.map(\.prefix).joined(separator: ", ") }
+    var subject: String { parts.map(\.subject).joined(separator: ", ") }
 
     /// The ids of a range, and the ranges of it that are documents or parts of them.
     func read(_ range: Range<Int>) throws(InputError) -> (ids: [Int32], documents: [Range<Int>]) {
@@ -42,6 +42,13 @@ final class TokenCorpus: Sendable {
         let limit = Int32(vocabularySize), lowest = isSigned ? ~(limit - 1) : 0
         guard let index = ids.firstIndex(where: { $0 >= limit || $0 < lowest }) else { return }
         throw part.error(ofID: ids[index], at: token + index, vocabularySize: vocabularySize)
+    }
+
+    /// How many have more than so many tokens.
+    func documents(longerThan length: Int) throws(InputError) -> Int {
+        var count = 0
+        try forEachDocument { if $0.count > length { count += 1 } }
+        return count
     }
 
     /// Calls `body` with the range of each document that holds tokens, in order.

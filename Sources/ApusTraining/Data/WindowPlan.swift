@@ -31,11 +31,14 @@ enum WindowPlan: Sendable {
     }
 
     /// As many whole documents a stretch as fit; of a longer one its beginning.
-    static func wholeDocuments(of corpus: TokenCorpus, stride: Int, packs: Bool) throws(InputError) -> (plan: WindowPlan, cut: Int) {
-        var table: [UInt64] = [], open: Range<Int>?, cut = 0
+    /// - Returns: also how many documents are cut, and how many of them have no token that counts before the cut.
+    static func wholeDocuments(
+        of corpus: TokenCorpus, stride: Int, packs: Bool
+    ) throws(InputError) -> (plan: WindowPlan, cut: Int, lost: Int) {
+        var table: [UInt64] = [], open: Range<Int>?, cut: [Int] = []
         try corpus.forEachDocument { document in
             // The last token of a document is no input.
-            if document.count > stride + 1 { cut += 1 }
+            if document.count > stride + 1 { cut.append(document.lowerBound) }
             if packs, let present = open, present.upperBound == document.lowerBound, document.upperBound - present.lowerBound <= stride + 1 {
                 open = present.lowerBound..<document.upperBound
             } else {
@@ -44,7 +47,10 @@ enum WindowPlan: Sendable {
             }
         }
         if let open { table.append(entry(open)) }
-        return (.table(table), cut)
+        var lost = 0
+        // The first token of a document is never predicted.
+        for start in cut where try !corpus.read(start + 1..<start + stride + 1).ids.contains(where: { $0 >= 0 }) { lost += 1 }
+        return (.table(table), cut.count, lost)
     }
 
     private static func entry(_ range: Range<Int>) -> UInt64 { UInt64(range.lowerBound) << lengthBits | UInt64(range.count) }

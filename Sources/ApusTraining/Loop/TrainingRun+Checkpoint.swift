@@ -5,7 +5,8 @@ extension TrainingRun {
     /// Writes a checkpoint of the steps taken.
     func save() throws(InputError) {
         log.sync()
-        var state = TrainingState(step: step, tokens: tokens, parts: [:], configuration: configuration.json, versions: ["apus": "1"])
+        var state = TrainingState(
+            step: step, tokens: tokens, elapsedSeconds: elapsedSeconds, parts: [:], configuration: configuration.json, versions: ["apus": "1"])
         state.parts[.data] = try loader.position().json
         if let scaler { state.parts[.lossScaler] = scaler.json }
         state.parts[.stability] = .object(["guard": updateGuard.json, "spikes": spikes?.json ?? .null])

@@ -23,6 +23,10 @@ extension TrainingRun {
     package func run(shouldStop: () -> Bool, show: (TrainingProgress) -> Void) throws(InputError) -> Result {
         var loss: Double?, seconds = 0.0, trained = 0, sinceLog = (tokens: 0, seconds: 0.0, steps: 0), savedStep = step
         let last = configuration.schedule.totalSteps
+        if step < last {
+            progress.peakFlopsPerSecond = backend.measurePeak(of: configuration.precision.compute.type)
+            for note in try loader.summary().notes { notify(note) }
+        }
         while step < last, !shouldStop() {
             let start = ContinuousClock.now, outcome = try takeStep(), duration = start.duration(to: .now).inSeconds
             loss = outcome.loss.crossEntropy
@@ -42,8 +46,8 @@ extension TrainingRun {
         }
         let wasStopped = step < last
         if savedStep != step { try save() }
-        if !wasStopped { try writeModel() }
-        try log.end(wasStopped ? .stopped("by a signal") : .finished, progress, elapsedSeconds: started.duration(to: .now).inSeconds)
+        if !wasStopped, canWriteModel { try writeModel() }
+        try log.end(wasStopped ? .stopped("by a signal") : .finished, progress, elapsedSeconds: elapsedSeconds)
         return Result(loss: loss, step: step, tokens: tokens, tokensPerSecond: seconds > 0 ? Double(trained) / seconds : 0, wasStopped: wasStopped)
     }
 
@@ -109,8 +113,9 @@ extension TrainingRun {
         progress.step = step
         (progress.loss, progress.validationLoss) = (line.loss, line.validationLoss ?? progress.validationLoss)
         (progress.tokensPerSecond, progress.secondsPerStep) = (line.tokensPerSecond, since.seconds / Double(max(since.steps, 1)))
-        (progress.residentByteCount, progress.skipped, progress.peakFlopsPerSecond) = (line.peakResidentByteCount, updateGuard.skipped, peakFlopsPerSecond)
-        try log.add(line, progress, elapsedSeconds: started.duration(to: .now).inSeconds)
+        (progress.residentByteCount, progress.skipped) = (line.peakResidentByteCount, updateGuard.skipped)
+        line.modelFlopsUtilization = progress.modelFlopsUtilization
+        try log.add(line, progress, elapsedSeconds: elapsedSeconds)
     }
 
     private func validationLoss() throws(InputError) -> Double {
@@ -123,17 +128,23 @@ extension TrainingRun {
         return pass.evaluate(validation!).crossEntropy
     }
 
-    /// The finished weights as a folder in Hugging Face layout, `model` in the run's folder.
+    private var modelPath: String { configuration.checkpoint.directory + "/model" }
+
+    /// The weights on their way into a folder in Hugging Face layout, `model` in the run's folder.
+    /// - Throws: an `InputError` when that cannot say all that the model is.
+    func conversion() throws(InputError) -> ModelConversion {
+        try ModelConversion(ModelSource(model, from: source, tokenizer: configuration.data.tokenizer), to: modelPath, type: .f32)
+    }
+
     private func writeModel() throws(InputError) {
-        let path = configuration.checkpoint.directory + "/model"
-        removeFolder(path)
-        var conversion = try ModelConversion(ModelSource(model, from: source, tokenizer: configuration.data.tokenizer), to: path, type: .f32)
+        removeFolder(modelPath)
+        var conversion = try conversion()
         do {
             _ = try conversion.run(on: backend)
         } catch let error as InputError {
             throw error
         } catch {
-            throw InputError(path, "\(error)")
+            throw InputError(modelPath, "\(error)")
         }
         for note in conversion.notes { notify(note) }
     }
@@ -146,5 +157,5 @@ extension TrainingRun {
 }
 
 extension Duration {
-    fileprivate var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

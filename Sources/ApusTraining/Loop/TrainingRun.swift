@@ -32,9 +32,11 @@ package final class TrainingRun {
     var spikes: SpikeRollback?
     var progress: TrainingProgress
     var validation: [MicroBatch]?
-    let started = ContinuousClock.now
-    /// Operations a second that the processor could do, if that was measured.
-    package var peakFlopsPerSecond: Double?
+    /// Whether the files of the model's family have words for all that it is made of.
+    private(set) var canWriteModel = true
+    private let started = ContinuousClock.now
+    /// Of the run before it was continued.
+    private var earlierSeconds = 0.0
 
     /// Prepares a run: new, or going on from its newest valid checkpoint.
     /// - Parameters:
@@ -57,9 +59,7 @@ package final class TrainingRun {
             model, labelSmoothing: Float(configuration.objective.labelSmoothing), zLoss: Float(configuration.stability.zLoss))
         model.tape.embeddingGradientScale = Float(configuration.stability.embeddingGradientScale)
         let rule = configuration.optimizer.rule
-        guard let optimizer = OptimizerState(rule, parts.slices, on: backend) else {
-            throw InputError("memory", "there is none for the optimizer's state", remedy: "take a smaller model or an optimizer with less state")
-        }
+        guard let optimizer = OptimizerState(rule, parts.slices, on: backend) else { throw TrainingParts.noMemoryForState }
         self.rule = rule
         self.optimizer = optimizer
         rates = configuration.schedule.rates(peak: configuration.optimizer.learningRate)
@@ -80,9 +80,19 @@ package final class TrainingRun {
         progress = TrainingProgress(
             step: 0, totalSteps: configuration.schedule.totalSteps,
             flopsPerToken: 3 * Double(parts.description.flopsPerToken(context: configuration.data.sequenceLength)))
-        if let checkpoint { try restore(checkpoint) }
+        if let checkpoint {
+            try restore(checkpoint)
+            earlierSeconds = checkpoint.state.elapsedSeconds
+        }
         try checkWeights(checkpoint?.path ?? parts.source?.path ?? "the new model")
+        do throws(InputError) { _ = try conversion() } catch {
+            canWriteModel = false
+            notify("the finished model will not be written, since \(error.rule); its weights will be those of the last checkpoint")
+        }
     }
+
+    /// Seconds of the run, those before it was continued included.
+    var elapsedSeconds: Double { earlierSeconds + started.duration(to: .now).inSeconds }
 
     /// Numbers that are none would be laid to the training.
     private func checkWeights(_ path: String) throws(InputError) {

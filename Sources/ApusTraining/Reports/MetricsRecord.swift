@@ -12,6 +12,8 @@ package struct MetricsRecord: Sendable, Equatable {
     /// Seen so far by all ranks together.
     package var tokens: Int?
     package var tokensPerSecond: Double?
+    /// Model FLOPs utilization: useful operations against what the processor could do.
+    package var modelFlopsUtilization: Double?
     package var peakResidentByteCount: Int?
     package var validationLoss: Double?
     package var lossScale: Double?
@@ -24,7 +26,7 @@ package struct MetricsRecord: Sendable, Equatable {
 
     private static let numbers: [(key: String, path: WritableKeyPath<MetricsRecord, Double?> & Sendable)] = [
         ("loss", \.loss), ("gradient_norm", \.gradientNorm), ("learning_rate", \.learningRate), ("tokens_per_second", \.tokensPerSecond),
-        ("validation_loss", \.validationLoss), ("loss_scale", \.lossScale),
+        ("mfu", \.modelFlopsUtilization), ("validation_loss", \.validationLoss), ("loss_scale", \.lossScale),
     ]
     private static let counts: [(key: String, path: WritableKeyPath<MetricsRecord, Int?> & Sendable)] = [
         ("tokens", \.tokens), ("peak_rss_bytes", \.peakResidentByteCount), ("skipped", \.skipped),

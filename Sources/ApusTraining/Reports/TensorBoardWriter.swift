@@ -40,7 +40,8 @@ package final class TensorBoardWriter {
         let values: [(String, Double?)] = [
             ("loss/train", record.loss), ("loss/validation", record.validationLoss), ("optimizer/learning_rate", record.learningRate),
             ("optimizer/gradient_norm", record.gradientNorm), ("optimizer/loss_scale", record.lossScale),
-            ("speed/tokens_per_second", record.tokensPerSecond), ("memory/peak_rss_bytes", record.peakResidentByteCount.map(Double.init)),
+            ("speed/tokens_per_second", record.tokensPerSecond), ("speed/mfu", record.modelFlopsUtilization),
+            ("memory/peak_rss_bytes", record.peakResidentByteCount.map(Double.init)),
         ]
         let scalars = values.compactMap { tag, value in value.map { (tag: tag, value: $0) } }
         try append(EventRecord.bytes(.scalars(scalars), step: record.step, seconds: seconds))
