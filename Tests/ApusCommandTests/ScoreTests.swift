@@ -37,6 +37,22 @@ import Testing
         #expect(special["ids"] == .array([.integer(2)]))
     }
 
+    @Test func drawsSegmentations() throws {
+        func ids(_ arguments: String...) throws -> JSON {
+            try apus(["tokenize", "--model", chatModel, "--text", "several segmentations", "--output", "json"] + arguments).json()["ids"]!
+        }
+        let plain = try ids()
+        #expect(try ids("--dropout", "0") == plain && ids("--dropout", "1").array!.count > plain.array!.count)
+        #expect(try ids("--dropout", "0.5", "--seed", "3") == ids("--dropout", "0.5", "--seed", "3"))
+        for (arguments, code, message) in [
+            (["--dropout", "2"], 1, "a probability is from 0 to 1"), (["--alpha", "1"], 1, "the tokenizer is no unigram model"),
+            (["--dropout", "0.1", "--alpha", "1"], 2, "either --dropout or --alpha"),
+        ] {
+            let result = try apus(["tokenize", "--model", chatModel, "--text", "a"] + arguments)
+            #expect(result.code == code && result.errors.contains(message), "\(result.errors)")
+        }
+    }
+
     @Test func measuresPerplexityAndSpeed() throws {
         let file = chatModel + "/tokenizer_config.json"
         let perplexity = try apus("perplexity", "--model", chatModel, "--file", file, "--context", "32", "--output", "json").json()
