@@ -63,7 +63,7 @@ extension Tape: Backend, @unchecked Sendable {
     package func store(_ shape: AttentionShape, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache]) {
         for (segment, cache) in zip(segments, caches) {
             let operation = StoreOperation(self, keys: keys.rows(segment.rows), values: values.rows(segment.rows))
-            operations.append(operation)
+            if isRecording { operations.append(operation) }
             memories[ObjectIdentifier(cache.keys)] = operation
         }
     }

@@ -22,8 +22,8 @@ package final class Tape {
     package let recompute: Recompute
     /// Of each storage of weights that is trained.
     let weightGradients: [ObjectIdentifier: Storage]
-    /// Gradients of `ScoreBias.distances`, by their storage; the caller sets them to zero.
-    package var distanceGradients: [ObjectIdentifier: Storage] = [:]
+    /// Gradients of `ScoreBias.distances`, by their storage.
+    private var distanceGradients: [ObjectIdentifier: Storage] = [:]
     /// Called in the backward pass when a storage's gradient is complete.
     package var onGradient: ((Storage) -> Void)?
     /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
@@ -58,7 +58,9 @@ package final class Tape {
     /// Runs a forward pass whose gradients will be wanted.
     /// - Parameter replacesGradients: gradients of weights are written instead of added to what is there. Until they come, activations may lie
     ///   in their memory.
-    package func record<Result>(replacesGradients: Bool = false, _ body: () throws -> Result) rethrows -> Result {
+    package func record<Result, Failure>(
+        replacesGradients: Bool = false, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
         precondition(!isRecording && operations.isEmpty)
         if replacesGradients { ledger.start(weightGradients.keys) }
         isRecording = true
@@ -66,6 +68,19 @@ package final class Tape {
             isRecording = false
             arena.borrow(nil)
         }
+        do throws(Failure) {
+            return try body()
+        } catch {
+            ledger = GradientLedger()
+            forget()
+            throw error
+        }
+    }
+
+    /// Runs a forward pass whose gradients will not be wanted.
+    package func evaluate<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        precondition(!isRecording && operations.isEmpty)
+        defer { forget() }
         return try body()
     }
 
@@ -73,6 +88,11 @@ package final class Tape {
     package func backward() {
         runBack()
         finishGradients()
+        forget()
+    }
+
+    private func forget() {
+        operations = []
         contents = KeptContents()
         memories = [:]
         for mirror in mirrors.values { mirror.clear() }
@@ -108,6 +128,14 @@ package final class Tape {
     func add(to rows: Rows, _ part: Rows, times factor: Float) {
         let (target, adds) = mirror(rows).target(rows, base)
         base.scale(part, by: factor, adding: adds ? target : nil, into: target)
+    }
+
+    /// The gradient of `ScoreBias.distances`.
+    func distanceGradient(_ distances: Storage) -> Storage {
+        if let gradient = distanceGradients[ObjectIdentifier(distances)] { return gradient }
+        guard let gradient = base.allocate(byteCount: distances.byteCount) else { fatalError("no memory for gradients of distances") }
+        distanceGradients[ObjectIdentifier(distances)] = gradient
+        return gradient
     }
 
     /// Rows that hold until the next call.

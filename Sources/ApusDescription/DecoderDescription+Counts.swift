@@ -14,7 +14,8 @@ extension DecoderDescription {
             let cross = layer.crossAttention.map { 4 * $0.heads * $0.headSize * (width + context) } ?? 0
             return 2 * products + 4 * a.heads * a.headSize * min(context, a.window ?? context) + cross
         }
-        let outer = (head == nil ? 0 : 2 * e * vocabularySize) + (e == width ? 0 : (head == nil ? 2 : 4) * e * width)
+        let transform = head?.transform == nil ? 0 : 2 * width * width
+        let outer = transform + (head == nil ? 0 : 2 * e * vocabularySize) + (e == width ? 0 : (head == nil ? 2 : 4) * e * width)
         return blocks.reduce(0, +) + outer
     }
 

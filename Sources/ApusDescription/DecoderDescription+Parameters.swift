@@ -19,7 +19,11 @@ extension DecoderDescription {
         if case .learned(let offset) = position { list.linear("positions", contextLength + offset, width) }
         if finalNorm { list.norm("norm", norm, width) }
         list.relativeBias("relativeBias", position, layers)
-        if let head {
+        if let head = head ?? maskedHead {
+            if head.transform != nil {
+                list.linear("headTransform", width, width, bias: true)
+                list.norm("headNorm", norm, width)
+            }
             if e != width { list.linear("headProjection", e, width) }
             if !head.tied { list.linear("head", vocabularySize, e) }
             if head.bias { list.vector("head.bias", vocabularySize) }

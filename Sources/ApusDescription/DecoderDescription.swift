@@ -21,6 +21,8 @@ public struct DecoderDescription: Sendable, Equatable {
     public var layers: [LayerDescription]
     /// From the last residual to logits; nil: an encoder, whose last residual is what is wanted.
     public var head: HeadDescription?
+    /// What an encoder's files predict hidden tokens with (BERT); nil: they hold no such head.
+    public var maskedHead: HeadDescription?
     /// What the decoder attends to besides its own tokens; nil: nothing.
     public var encoder: EncoderDescription?
     /// The tokens around a blank of the models that see their context in both directions; nil: the model knows no blanks.
@@ -30,7 +32,7 @@ public struct DecoderDescription: Sendable, Equatable {
     public init(
         architecture: String, vocabularySize: Int, width: Int, contextLength: Int, norm: NormKind, finalNorm: Bool = true,
         position: PositionEncoding, embedding: EmbeddingDescription = EmbeddingDescription(), layers: [LayerDescription],
-        head: HeadDescription?, encoder: EncoderDescription? = nil, infilling: InfillingTokens? = nil
+        head: HeadDescription?, maskedHead: HeadDescription? = nil, encoder: EncoderDescription? = nil, infilling: InfillingTokens? = nil
     ) {
         self.architecture = architecture
         self.vocabularySize = vocabularySize
@@ -42,6 +44,7 @@ public struct DecoderDescription: Sendable, Equatable {
         self.embedding = embedding
         self.layers = layers
         self.head = head
+        self.maskedHead = maskedHead
         self.encoder = encoder
         self.infilling = infilling
     }
@@ -86,13 +89,18 @@ public struct HeadDescription: Sendable, Equatable {
     public var softCap: Float?
     /// Factor of the residuals that the output projection is given (T5 with a tied head: 1/√C).
     public var scale: Float
+    /// The residuals go through norm(activation(W x + b)) first: the activation (BERT); nil: they do not.
+    public var transform: FeedForwardDescription.Activation?
 
     /// The bare product, unless said otherwise.
-    public init(tied: Bool, bias: Bool = false, softCap: Float? = nil, scale: Float = 1) {
+    public init(
+        tied: Bool, bias: Bool = false, softCap: Float? = nil, scale: Float = 1, transform: FeedForwardDescription.Activation? = nil
+    ) {
         self.tied = tied
         self.bias = bias
         self.softCap = softCap
         self.scale = scale
+        self.transform = transform
     }
 }
 

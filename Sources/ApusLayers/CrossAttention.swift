@@ -24,15 +24,15 @@ package final class CrossAttention: Sendable {
             cacheType: cacheType)
     }
 
-    /// Fills a cache with the keys and values of a text's vectors `[tokens, C]`.
+    /// Fills caches, one a segment, with the keys and values of texts' vectors `[tokens of all texts, C]`.
     package func remember(
-        _ encoded: Rows, in cache: LayerCache, cacheType: DType, _ precision: ActivationPrecision, _ workspace: Workspace, _ backend: any Backend
+        _ encoded: Rows, _ segments: [Segment], in caches: [LayerCache], cacheType: DType, _ precision: ActivationPrecision, _ workspace: Workspace,
+        _ backend: any Backend
     ) {
         let width = key.outputs, both = workspace.rows(.projected, count: encoded.count, width: 2 * width)
         let keys = both.columns(0..<width), values = both.columns(width..<2 * width)
         backend.linear(encoded, [key.product(into: keys), value.product(into: values)], precision)
-        backend.store(
-            shape(cacheType: cacheType), keys: keys, values: values, segments: [Segment(rows: 0..<encoded.count, position: 0)], caches: [cache])
+        backend.store(shape(cacheType: cacheType), keys: keys, values: values, segments: segments, caches: caches)
     }
 
     /// out = output(attend(x)), or added to what `out` holds.

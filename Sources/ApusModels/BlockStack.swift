@@ -10,14 +10,16 @@ package final class BlockStack: Sendable {
     package let norm: Norm?
     /// The ways to turn that the layers have.
     private let rotations: [RotaryChannel]
+    private let relativeBias: RelativeBias?
     private let backend: any Backend
     /// The backend, where the stack is being trained.
     private let tape: Tape?
 
-    init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], backend: any Backend) {
+    init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], relativeBias: RelativeBias?, backend: any Backend) {
         self.blocks = blocks
         self.norm = norm
         self.rotations = rotations.map { RotaryChannel($0) }
+        self.relativeBias = relativeBias
         self.backend = backend
         tape = backend as? Tape
     }
@@ -34,6 +36,7 @@ package final class BlockStack: Sendable {
             for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
             return
         }
+        relativeBias?.renew(on: tape)
         for (layer, block) in blocks.enumerated() { tape.block(hidden) { block(hidden, layer: layer, cacheType: cacheType, context) } }
     }
 
@@ -49,7 +52,7 @@ package final class BlockStack: Sendable {
             }
             let angles = RotaryAngles(cosines: part(), sines: part())
             for (input, segment) in zip(inputs, segments) {
-                let positions = input.positions.lazy.map { input.infilling.position($0, rotation.channel) }
+                let positions = input.positions.lazy.map { input.position($0, rotation.channel) }
                 rotation.table.fill(angles.rows(segment.rows), positions: positions, sequenceLength: input.sequenceLength)
             }
             return angles

@@ -75,11 +75,7 @@ struct CheckpointLayout: Sendable {
         let rows = Dictionary(uniqueKeysWithValues: (outer + inner).map { ($0.module, $0) })
         var places: [String: ParameterPlace] = [:]
         for parameter in parameters {
-            let dot = parameter.name.lastIndex(of: ".")!, suffix = String(parameter.name[dot...])
-            // Modules of an encoder's layers have rows of their own.
-            let side = parameter.name.hasPrefix("encoder.") ? "encoder." : "", name = parameter.name[..<dot].dropFirst(side.count)
-            let parts = name.split(separator: ".", maxSplits: 2), layer = parts[0] == "layers" ? Int(parts[1])! : nil
-            let module = side + (layer == nil ? name : parts[2])
+            let (side, module, layer, suffix) = Self.parts(of: parameter.name)
             guard let row = rows[module] else { preconditionFailure("the layout of \(description.architecture) has no row for \(module)") }
             let attention = layer.map { (side.isEmpty ? description.layers : description.encoder!.layers)[$0].attention }
             let prefix = layer.map { "\(side)layers.\($0)." } ?? ""
@@ -89,6 +85,21 @@ struct CheckpointLayout: Sendable {
                 isTransposed: row.isTransposed && parameter.shape.count == 2, offset: suffix == ".weight" ? row.offset : 0)
         }
         return places
+    }
+
+    /// A parameter of the description that has no row.
+    func lacks(of description: DecoderDescription) -> String? {
+        let modules = Set((outer + inner).map(\.module))
+        return description.parameters.first { !modules.contains(Self.parts(of: $0.name).module) }?.name
+    }
+
+    /// Of a canonical name: `encoder.` or nothing, the module as rows have it, the layer's number, and `.weight` or `.bias`.
+    private static func parts(of name: String) -> (side: String, module: String, layer: Int?, suffix: String) {
+        let dot = name.lastIndex(of: ".")!
+        // Modules of an encoder's layers have rows of their own.
+        let side = name.hasPrefix("encoder.") ? "encoder." : "", whole = name[..<dot].dropFirst(side.count)
+        let parts = whole.split(separator: ".", maxSplits: 2), layer = parts[0] == "layers" ? Int(parts[1])! : nil
+        return (side, side + (layer == nil ? whole : parts[2]), layer, String(name[dot...]))
     }
 
     private func rowMap(_ row: Row, count: Int, _ attention: AttentionDescription?, _ size: (String) -> Int) -> RowMap {

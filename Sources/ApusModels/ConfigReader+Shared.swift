@@ -96,3 +96,15 @@ extension ConfigReader {
         }
     }
 }
+
+extension FeedForwardDescription.Activation {
+    /// What transformers calls it.
+    var transformersName: String {
+        switch self {
+        case .silu: "silu"
+        case .geluTanh: "gelu_new"
+        case .geluErf: "gelu"
+        case .relu: "relu"
+        }
+    }
+}

@@ -13,12 +13,13 @@ public final class Decoder: Sendable {
     package let stack: BlockStack
     /// Back to the embedding's width, where that is not the model's.
     package let headProjection: Linear?
+    private let headTransform: HeadTransform?
     package let head: Linear
     private let headDescription: HeadDescription
 
     init(
         description: DecoderDescription, backend: any Backend, encoder: Encoder?, embedding: TokenEmbedding, stack: BlockStack,
-        headProjection: Linear?, head: Linear, headDescription: HeadDescription
+        headProjection: Linear?, headTransform: HeadTransform?, head: Linear, headDescription: HeadDescription
     ) {
         self.description = description
         self.backend = backend
@@ -26,6 +27,7 @@ public final class Decoder: Sendable {
         self.embedding = embedding
         self.stack = stack
         self.headProjection = headProjection
+        self.headTransform = headTransform
         self.head = head
         self.headDescription = headDescription
     }
@@ -55,6 +57,12 @@ public final class Decoder: Sendable {
 
     /// From the normed last residuals to what the head's matrix multiplies.
     private func headStates(_ last: Rows, _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
+        if let headTransform {
+            let inner = workspace.rows(.branch, count: last.count, width: last.width)
+            backend.linear(last, [headTransform.linear.product(into: inner)], precision)
+            backend.plain(headTransform.activation, inner, into: inner)
+            headTransform.norm(inner, into: last, backend)
+        }
         if headDescription.scale != 1 { backend.scale(last, by: headDescription.scale, adding: nil, into: last) }
         guard let headProjection else { return last }
         let narrow = workspace.rows(.branch, count: last.count, width: headProjection.outputs)

@@ -20,7 +20,7 @@ struct DecoderAssembly {
         let head = description.head!
         return Decoder(
             description: description, backend: backend, encoder: try ownEncoder(), embedding: try embedding(), stack: try stack(),
-            headProjection: optionalLinear("headProjection"),
+            headProjection: optionalLinear("headProjection"), headTransform: try headTransform(head),
             head: Linear(
                 matrices[head.tied ? "embedding.weight" : "head.weight"]!, bias: head.bias ? try vector("head.bias", 0) : nil),
             headDescription: head)
@@ -45,18 +45,24 @@ struct DecoderAssembly {
     }
 
     private func stack() throws(InputError) -> BlockStack {
-        let channels = description.rotaryChannels, distances = try distances()
+        let channels = description.rotaryChannels, relativeBias = try relativeBias()
         var blocks: [DecoderBlock] = []
         for (index, layer) in description.layers.enumerated() {
-            blocks.append(try block(layer, "\(prefix)layers.\(index).", channels, try slopes(layer) ?? distances))
+            blocks.append(try block(layer, "\(prefix)layers.\(index).", channels, try slopes(layer) ?? relativeBias?.scores))
         }
         return BlockStack(
             blocks: blocks, norm: description.finalNorm ? try norm(prefix + "norm", description.norm) : nil, rotations: channels,
-            backend: backend)
+            relativeBias: relativeBias, backend: backend)
     }
 
     private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
         Linear(matrices[name + ".weight"]!, bias: bias ? try vector(name + ".bias", 0) : nil)
+    }
+
+    private func headTransform(_ head: HeadDescription) throws(InputError) -> HeadTransform? {
+        guard let activation = head.transform else { return nil }
+        return HeadTransform(
+            linear: try linear("headTransform", bias: true), activation: activation.kernel, norm: try norm("headNorm", description.norm))
     }
 
     private func optionalLinear(_ name: String) -> Linear? { matrices[name + ".weight"].map { Linear($0) } }
@@ -129,13 +135,11 @@ struct DecoderAssembly {
     }
 
     /// What all layers add to their scores, a bucket of distances a number.
-    private func distances() throws(InputError) -> ScoreBias? {
+    private func relativeBias() throws(InputError) -> RelativeBias? {
         guard case .relative(let relative) = description.position else { return nil }
-        let heads = description.layers[0].attention.heads, table = matrices[prefix + "relativeBias.weight"]!
-        var rows = [[Float]](repeating: [Float](repeating: 0, count: heads), count: relative.buckets)
-        for bucket in rows.indices { rows[bucket].withUnsafeMutableBufferPointer { table.unpack(row: bucket, into: $0.baseAddress!) } }
-        let bias = ScoreBias.makeDistances(heads: heads, reach: relative.maxDistance, on: backend) { rows[relative.bucket(of: $1)][$0] }
-        guard let bias else { throw InputError(path, "no memory for relative positions") }
+        guard let bias = RelativeBias(matrices[prefix + "relativeBias.weight"]!, relative, on: backend) else {
+            throw InputError(path, "no memory for relative positions")
+        }
         return bias
     }
 }

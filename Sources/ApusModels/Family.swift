@@ -8,11 +8,23 @@ protocol Family {
     static var modelTypes: Set<String> { get }
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription
     static func layout(of description: DecoderDescription) -> CheckpointLayout
+    /// What the family's encoders predict hidden tokens with; nil: it has none that do.
+    static func maskedHead(of description: DecoderDescription) -> HeadDescription?
 }
 
-/// The same of GGUF files, and both configurations from a description. What they cannot say need not be checked: whoever writes reads the
-/// result again (`ModelConversion`).
-protocol GGUFFamily: Family {
+extension Family {
+    static func maskedHead(of description: DecoderDescription) -> HeadDescription? { nil }
+}
+
+/// A family whose config.json can be written from a description alone, without its type and the ids of its tokens. What it cannot say need
+/// not be checked: whoever writes reads the result again (`ModelConversion`).
+protocol ConfiguredFamily: Family {
+    /// - Throws: an `InputError` when the family's configuration has no words for the rotary scaling.
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject
+}
+
+/// The same of GGUF files.
+protocol GGUFFamily: ConfiguredFamily {
     /// `general.architecture` of the files that this family reads.
     static var ggufArchitectures: Set<String> { get }
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription
@@ -22,9 +34,6 @@ protocol GGUFFamily: Family {
     static func ggufLayout(of description: DecoderDescription) -> CheckpointLayout
     /// The keys of the architecture beyond those that all have.
     static func ggufKeys(of description: DecoderDescription) -> [(String, GGUFValue)]
-    /// The config.json of a GGUF file's model, without its type and the ids of its tokens.
-    /// - Throws: an `InputError` when the family's configuration has no words for the rotary scaling.
-    static func config(of source: ModelSource) throws(InputError) -> JSONObject
 }
 
 extension GGUFFamily {
@@ -44,6 +53,19 @@ package enum Families {
 
     static func gguf(_ architecture: String) -> (any GGUFFamily.Type)? {
         all.lazy.compactMap { $0 as? any GGUFFamily.Type }.first { $0.ggufArchitectures.contains(architecture) }
+    }
+
+    /// The family whose files a new model is written as.
+    static func writing(_ description: DecoderDescription) throws(InputError) -> any Family.Type {
+        guard let family = named(description.architecture) else {
+            throw InputError(
+                "the architecture", "\(description.architecture) is not one whose files can be written",
+                remedy: "use one of \(modelTypes.joined(separator: ", "))")
+        }
+        if let parameter = family.layout(of: description).lacks(of: description) {
+            throw InputError("the architecture", "files of \(description.architecture) have no place for \(parameter)", remedy: "use another")
+        }
+        return family
     }
 
     package static var modelTypes: [String] { all.flatMap { $0.modelTypes }.sorted() }

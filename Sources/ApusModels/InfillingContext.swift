@@ -35,6 +35,23 @@ package struct InfillingContext: Sendable, Equatable {
     }
 }
 
+/// Two positions for each token (GLM, Du et al. 2022): in the text, where a blank's tokens have the blank's, and within the blank, from 1;
+/// 0 outside of blanks.
+package struct PositionChannels: Sendable, Equatable {
+    package var text: [Int32] = []
+    package var answer: [Int32] = []
+
+    package init() {}
+
+    package init(text: [Int32], answer: [Int32]) {
+        self.text = text
+        self.answer = answer
+    }
+
+    /// Those of some of the tokens.
+    package subscript(range: Range<Int>) -> PositionChannels { PositionChannels(text: Array(text[range]), answer: Array(answer[range])) }
+}
+
 /// What counts as a token's position.
 enum PositionChannel: Sendable {
     /// Its place in the sequence.

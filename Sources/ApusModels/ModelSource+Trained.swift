@@ -8,9 +8,9 @@ extension ModelSource {
     /// A trained model as a source: its weights are read from memory, its configuration and tokenizer are those of the files it was made
     /// from, if there are such.
     /// - Parameter tokenizer: without such files, where its tokenizer is: a `.gguf` file or a folder.
-    /// - Throws: an `InputError` when the file with the tokenizer cannot be read.
+    /// - Throws: an `InputError` when the file with the tokenizer cannot be read, and for a model that no family's files can hold.
     package init(_ model: TrainedModel, from origin: ModelSource?, tokenizer: String? = nil) throws(InputError) {
-        let description = model.decoder.description
+        let description = model.decoder.description.ofFiles, family = try Families.writing(description)
         let words = try origin == nil && tokenizer?.hasSuffix(".gguf") == true ? ModelSource(path: tokenizer!) : origin
         path = words?.path ?? tokenizer ?? "the trained model"
         self.description = description
@@ -26,8 +26,8 @@ extension ModelSource {
         carried = []
         notes = []
         gguf = words?.gguf
-        let layout = Families.named(description.architecture)!.layout(of: description)
-        folderPlaces = origin.map { $0.folderPlaces ?? $0.places } ?? layout.places(of: description)
+        let old = origin.map { $0.folderPlaces ?? $0.places }, isWhole = old.map { old in description.parameters.allSatisfy { old[$0.name] != nil } }
+        folderPlaces = isWhole == true ? old : family.layout(of: description).places(of: description)
         hasConfiguration = origin?.hasConfiguration ?? false
     }
 }

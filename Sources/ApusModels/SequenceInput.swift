@@ -12,12 +12,14 @@ package struct SequenceInput {
     package var sequenceLength: Int
     /// What the sequence has before the start of the answer, all of it in an encoder; it is in the cache or among `ids`.
     package var infilling: InfillingContext
+    /// Positions of `ids` where several blanks are filled; nil: those that `infilling` gives.
+    package var channels: PositionChannels?
     /// Which tokens logits are wanted of.
     package var logits: Range<Int>
 
     package init(
         ids: [Int32], position: Int, cache: KeyValueCache, memory: EncoderMemory? = nil, sequenceLength: Int? = nil,
-        infilling: InfillingContext = .none, logits: Range<Int>
+        infilling: InfillingContext = .none, channels: PositionChannels? = nil, logits: Range<Int>
     ) {
         self.ids = ids
         self.position = position
@@ -25,10 +27,21 @@ package struct SequenceInput {
         self.memory = memory
         self.sequenceLength = sequenceLength ?? position + ids.count
         self.infilling = infilling
+        self.channels = channels
         self.logits = logits
     }
 
     var positions: Range<Int> { position..<position + ids.count }
+
+    /// The position in a channel of the token at `index` of the sequence.
+    func position(_ index: Int, _ channel: PositionChannel) -> Int {
+        guard let channels else { return infilling.position(index, channel) }
+        switch channel {
+        case .index: return index
+        case .text: return Int(channels.text[index - position])
+        case .answer: return Int(channels.answer[index - position])
+        }
+    }
 }
 
 extension [SequenceInput] {

@@ -4,7 +4,8 @@ import ApusDescription
 import ApusLayers
 import ApusTensor
 
-/// A decoder whose weights lie in a parameter store and whose operations a tape records.
+/// A decoder, or an encoder with the head that predicts hidden tokens, whose weights lie in a parameter store and whose operations a tape
+/// records.
 package final class TrainedModel {
     package let decoder: Decoder
     package let parameters: ParameterStore
@@ -42,23 +43,27 @@ package final class TrainedModel {
         try self.init(description, path: description.architecture, type: type, recompute: recompute, on: backend) { store, _ in draw(store) }
     }
 
-    /// The weights of a model's files.
+    /// The weights of a model's files: those of a decoder, or of an encoder that predicts hidden tokens.
+    /// - Parameter draw: gives the parameters that the files lack, which are those of a head for hidden tokens, their first values.
     package convenience init(
-        _ source: ModelSource, type: DType, recompute: Tape.Recompute, on backend: CPUBackend
+        _ source: ModelSource, type: DType, recompute: Tape.Recompute, on backend: CPUBackend, draw: (ParameterStore, Set<String>) -> Void
     ) throws(InputError) {
-        try self.init(source.description, path: source.path, type: type, recompute: recompute, on: backend) {
-            (store, increments) throws(InputError) in
+        guard let description = source.description.head == nil ? source.description.predictingHidden : source.description else {
+            throw InputError(source.path, "\(source.description.architecture) is an encoder without a head that predicts tokens")
+        }
+        try self.init(description, path: source.path, type: type, recompute: recompute, on: backend) { (store, increments) throws(InputError) in
             try ModelLoader(source: source, backend: backend, dtype: .f32).fill(store, adding: increments)
+            draw(store, Set(store.entries.map(\.name)).subtracting(source.places.keys))
         }
     }
 }
 
 extension ModelLoader {
-    /// Reads all parameters into a store.
+    /// Reads all parameters that there are into a store.
     func fill(_ store: ParameterStore, adding increments: [String: Float]) throws(InputError) {
         let matrices = store.matrices
         var jobs: [Job] = []
-        for entry in store.entries {
+        for entry in store.entries where source.places[entry.name] != nil {
             if let matrix = matrices[entry.name] {
                 jobs.append(Job(entry: try source.entry(entry.name), matrix: matrix, place: source.places[entry.name]!))
             } else {

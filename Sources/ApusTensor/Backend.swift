@@ -99,10 +99,18 @@ package enum ScoreBias: Sendable {
         // The kernels read 16 at a time: the outermost are repeated.
         let width = 2 * reach + 31
         guard let storage = backend.allocate(byteCount: heads * width * 4) else { return nil }
+        let bias = ScoreBias.distances(storage, reach: reach)
+        bias.fillDistances(heads: heads, value)
+        return bias
+    }
+
+    /// Writes the numbers of `makeDistances` anew.
+    package func fillDistances(heads: Int, _ value: (_ head: Int, _ distance: Int) -> Float) {
+        guard case .distances(let storage, let reach) = self else { preconditionFailure("no numbers by distance") }
+        let width = 2 * reach + 31
         for head in 0..<heads {
             for index in 0..<width { storage.floats[head * width + index] = value(head, min(max(index - reach - 15, -reach), reach)) }
         }
-        return .distances(storage, reach: reach)
     }
 }
 

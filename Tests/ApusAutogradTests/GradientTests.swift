@@ -22,33 +22,47 @@ import Testing
             "glm4-wide-heads", "glm4-unbiased", "gemma-multi-query", "gemma-wide-heads", "gemma-untied", "gemma2-caps", "gemma2-odd-layers",
             "gemma2-uncapped", "gptj-small", "gptj-whole-heads", "gptj-erf", "opt-small", "opt-post-norm", "opt-unbiased", "starcoder2-small",
             "starcoder2-window", "starcoder2-unbiased", "phi3-small", "phi3-window", "phi3-partial", "xglm-small", "xglm-unscaled", "xglm-beyond",
-        ].map { "families/" + $0 }
+            "chatglm-continuation", "chatglm-blank", "chatglm-long-answer", "chatglm-spans", "chatglm2-groups", "chatglm2-one-group",
+            "chatglm2-long",
+        ].map { "families/" + $0 } + ["t5-small", "t5-flan", "t5-few-buckets", "mt5-small"].map { "t5/training/" + $0 }
+        + ["bert-masked", "bert-own-head", "roberta-masked", "xlm-roberta-masked"].map { "masked/" + $0 }
 
     @Test(arguments: names, InstructionSet.allCases.filter(\.isSupported))
     func agreeWithPyTorch(name: String, set: InstructionSet) throws {
         let path = Self.folder + name, backend = try #require(CPUBackend(threads: 2, instructionSet: set)), source = try ModelSource(path: path)
-        let model = try TrainedModel(source, type: .f32, recompute: .none, on: backend)
-        let sequences = try Self.sequences(path), golden = try SafetensorsCheckpoint(path: path + "/gradients.safetensors")
-        let loss = try model.lossAndGradients(sequences)
+        let model = try TrainedModel(source, type: .f32, recompute: .none, on: backend) { _, missing in #expect(missing.isEmpty) }
+        let loss = try GradientCase(path: path, model.decoder.description).lossAndGradients(model)
+        try Self.expect(loss, model, toAgreeWith: path, places: source.places)
+    }
+
+    /// Expects loss and gradients to be those of a folder's sketches.
+    /// - Parameter places: where parameters lie in the tensors that have a sketch.
+    static func expect(_ loss: Double, _ model: TrainedModel, toAgreeWith path: String, places: [String: ParameterPlace]) throws {
+        let golden = try SafetensorsCheckpoint(path: path + "/gradients.safetensors")
         let expected = Double(try golden.floats(try #require(golden.entry("loss")))[0])
-        #expect(abs(loss - expected) <= 2e-6 * expected, "\(name): loss \(loss), not \(expected)")
-        let tensors = Self.tensors(model, source), scale = try tensors.keys.map { try Self.sketch(golden, $0).norm }.max()!
+        #expect(abs(loss - expected) <= 2e-6 * expected, "\(path): loss \(loss), not \(expected)")
+        let tensors = tensors(model, places), scale = try tensors.keys.map { try sketch(golden, $0).norm }.max()!
         for (tensor, values) in tensors {
-            let reference = try Self.sketch(golden, tensor), error = reference.distance(to: GradientSketch(values))
-            #expect(error <= 1e-5 * scale, "\(name): \(tensor): \(error) of \(scale)")
+            let reference = try sketch(golden, tensor), error = reference.distance(to: GradientSketch(values))
+            #expect(error <= 1e-5 * scale, "\(path): \(tensor): \(error) of \(scale)")
             // The gradient of a key's bias is nothing but rounding.
-            if reference.norm > 1e-4 * scale { #expect(error <= 1e-4 * reference.norm, "\(name): \(tensor): \(error) of its own \(reference.norm)") }
+            if reference.norm > 1e-4 * scale { #expect(error <= 1e-4 * reference.norm, "\(path): \(tensor): \(error) of its own \(reference.norm)") }
         }
     }
 
     /// Whatever is kept or run again, and however many threads there are: the same bits.
-    @Test(arguments: ["llama/llama-gqa-tied", "families/gpt2-small", "families/gemma2-caps", "families/falcon-grouped"], [DType.f32, .bf16, .f16])
+    @Test(
+        arguments: [
+            "llama/llama-gqa-tied", "families/gpt2-small", "families/gemma2-caps", "families/falcon-grouped", "families/chatglm-spans", "t5/training/t5-flan",
+            "t5/training/t5-few-buckets", "masked/bert-masked",
+        ], [DType.f32, .bf16, .f16])
     func recomputeChangesNoBit(name: String, type: DType) throws {
-        let path = Self.folder + name, source = try ModelSource(path: path), sequences = try Self.sequences(path)
+        let path = Self.folder + name, source = try ModelSource(path: path)
+        let example = try GradientCase(path: path, source.description)
         var first: (loss: Double, gradients: [Float])?
         for (recompute, threads) in [(Tape.Recompute.none, 2), (.selective, 2), (.full, 2), (.none, 1), (.full, 3)] {
-            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: threads)))
-            let loss = try model.lossAndGradients(sequences)
+            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: threads))) { _, _ in }
+            let loss = try example.lossAndGradients(model)
             let gradients = Array(UnsafeBufferPointer(start: model.parameters.gradients.floats, count: model.parameters.elementCount))
             if let first {
                 #expect(loss == first.loss && gradients == first.gradients, "\(name), \(type), \(recompute), \(threads) threads")
@@ -62,39 +76,37 @@ import Testing
     /// Gradients that take the place of what is there are those that are added to zeros, although activations lie where they come; a second
     /// pass adds to them.
     @Test(
-        arguments: ["llama/llama-gqa-tied", "families/gpt2-small", "families/bloom-untied", "families/gemma2-caps", "families/falcon-grouped"],
-        Tape.Recompute.allCases)
+        arguments: [
+            "llama/llama-gqa-tied", "families/gpt2-small", "families/bloom-untied", "families/gemma2-caps", "families/falcon-grouped",
+            "t5/training/t5-flan", "t5/training/t5-small", "masked/bert-masked",
+        ], Tape.Recompute.allCases)
     func newGradientsNeedNoZeros(name: String, recompute: Tape.Recompute) throws {
-        let path = Self.folder + name, source = try ModelSource(path: path), sequences = try Self.sequences(path)
+        let path = Self.folder + name, source = try ModelSource(path: path)
         for type in [DType.f32, .bf16] {
-            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: 2)))
-            let store = model.parameters, gradients = store.gradients.floats
+            let model = try TrainedModel(source, type: type, recompute: recompute, on: try #require(CPUBackend(threads: 2))) { _, _ in }
+            let store = model.parameters, gradients = store.gradients.floats, example = try GradientCase(path: path, model.decoder.description)
             func values() -> [[Float]] { store.entries.map { Array(UnsafeBufferPointer(start: gradients + $0.offset, count: $0.count)) } }
-            _ = try model.lossAndGradients(sequences)
+            _ = try example.lossAndGradients(model)
             let once = values()
-            _ = try model.lossAndGradients(sequences)
+            _ = try example.lossAndGradients(model)
             let twice = values()
             for entry in store.entries { (gradients + entry.offset).update(repeating: .nan, count: entry.count) }
-            _ = try model.lossAndGradients(sequences, replacesGradients: true)
+            _ = try example.lossAndGradients(model, replacesGradients: true)
             #expect(values() == once, "\(name), \(type)")
-            _ = try model.lossAndGradients(sequences)
+            _ = try example.lossAndGradients(model)
             #expect(values() == twice, "\(name), \(type)")
         }
-    }
-
-    static func sequences(_ path: String) throws -> [[Int32]] {
-        try #require(try JSON(contentsOf: path + "/ids.json").array).map { $0.array!.map { Int32($0.int!) } }
     }
 
     private static func sketch(_ golden: SafetensorsCheckpoint, _ tensor: String) throws -> GradientSketch {
         try GradientSketch(reading: try #require(golden.entry(tensor), "\(tensor) is not among the goldens"), of: golden)
     }
 
-    /// Gradients in the arrangement of the file's tensors.
-    private static func tensors(_ model: TrainedModel, _ source: ModelSource) -> [String: [Float]] {
+    /// Gradients in the arrangement of a file's tensors.
+    private static func tensors(_ model: TrainedModel, _ places: [String: ParameterPlace]) -> [String: [Float]] {
         var tensors: [String: [Float]] = [:]
         for entry in model.parameters.entries {
-            let place = source.places[entry.name]!, columns = entry.isMatrix ? entry.shape[1] : 1, total = place.rows.total
+            let place = places[entry.name]!, columns = entry.isMatrix ? entry.shape[1] : 1, total = place.rows.total
             var values = tensors[place.tensor] ?? [Float](repeating: 0, count: total * columns)
             let gradient = model.parameters.gradient(entry.name).floats
             for row in 0..<entry.shape[0] {
@@ -106,20 +118,5 @@ import Testing
             tensors[place.tensor] = values
         }
         return tensors
-    }
-}
-
-extension TrainedModel {
-    /// The mean cross-entropy of the next tokens of whole sequences; its gradients are added to the store's, or take their place.
-    func lossAndGradients(_ sequences: [[Int32]], replacesGradients: Bool = false) throws -> Double {
-        let cache = try KeyValueCache(decoder, positions: sequences.map(\.count).max()!, dtype: .f32)
-        let inputs = sequences.map { SequenceInput(ids: $0, position: 0, cache: cache, logits: 0..<0) }
-        let targets = sequences.flatMap { $0.dropFirst() + [-1] }, counted = targets.filter { $0 >= 0 }.count
-        let workspace = Workspace(tape)
-        let losses = tape.record(replacesGradients: replacesGradients) {
-            decoder.losses(inputs, targets: targets, CrossEntropyOptions(gradientScale: 1 / Float(counted)), workspace: workspace)
-        }
-        tape.backward()
-        return losses.losses.reduce(0) { $0 + Double($1) } / Double(counted)
     }
 }

@@ -73,14 +73,14 @@ final class TinyTraining {
             sequence.documents = [TrainingSequence.Document(rows: 0..<Self.length)]
             return sequence
         }
-        return try MicroBatch(TrainingBatch(sequences: sequences), cache: cache)
+        return MicroBatch(TrainingBatch(sequences: sequences), of: description, cache: cache)
     }
 
     var gradients: Rows { Rows(model.parameters.gradients, count: 1, width: model.parameters.elementCount) }
 
     /// The gradient of a batch, and its loss.
     @discardableResult
-    func differentiate(_ number: Int, lossScale: Float = 1) throws -> GradientPass.Loss { pass.run([try batch(number)], lossScale: lossScale) }
+    func differentiate(_ number: Int, lossScale: Float = 1) throws -> GradientPass.Loss { try pass.run([batch(number)], lossScale: lossScale) }
 
     /// Updates the weights by the gradient, of whatever numbers it is made.
     func update(rate: Double, clip: Double = 0, lossScale: Double = 1) {
@@ -102,7 +102,7 @@ final class TinyTraining {
     }
 
     /// On a batch that was never trained on.
-    func evaluate() throws -> GradientPass.Loss { pass.evaluate([try batch(1_000_000)]) }
+    func evaluate() throws -> GradientPass.Loss { try pass.evaluate([batch(1_000_000)]) }
 }
 
 /// The root of the mean square.

@@ -78,7 +78,8 @@ import Testing
         let folder = ScratchFolder()
         let (run, _) = try Self.run(Self.configuration(name, folder, steps: 50, ["schedule.total_steps=6", "schedule.warmup_steps=2"]))
         let loaded = try TrainedModel(
-            ModelSource(path: folder.path + "/run/model"), type: .f32, recompute: .none, on: try #require(CPUBackend(threads: 2)))
+            ModelSource(path: folder.path + "/run/model"), type: .f32, recompute: .none, on: try #require(CPUBackend(threads: 2))
+        ) { _, _ in }
         let values = Array(UnsafeBufferPointer(start: loaded.parameters.weights.floats, count: loaded.parameters.elementCount))
         #expect(zip(values, Self.weights(run)).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) })
     }

@@ -15,6 +15,8 @@ goldens = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else pathlib.Path(__fil
 sys.path.insert(0, str(released))
 worst = 0.0
 for folder in sorted(goldens.glob("chatglm*")):
+    if (folder / "channels.json").exists():
+        continue  # the released code takes one blank
     package = folder.name.split("-")[0]
     keys = json.loads((folder / "config.json").read_text())
     if "rope_ratio" in keys and "rope_ratio" not in (released / package / "modeling_chatglm.py").read_text():

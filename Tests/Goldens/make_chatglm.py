@@ -30,14 +30,17 @@ def attend(q, k, v, visible):
     return torch.einsum("hqk,khd->qhd", scores.masked_fill(~visible, -math.inf).softmax(-1), v).flatten(1)
 
 
-def first(w, ids):
-    """ChatGLM-6B."""
+def first(w, ids, channels=None):
+    """ChatGLM-6B; `channels` are the places in the text and in the blank of each token where there are several blanks."""
     count, row = len(ids), ids.tolist()
     start = row.index(START)
-    blank = row.index(GMASK) if GMASK in row else row.index(MASK)
     index = torch.arange(count)
-    text = torch.where(index < start, index, blank)
-    answer = torch.where(index < start, 0, index - start + 1)
+    if channels:
+        text, answer = torch.tensor(channels["text"]), torch.tensor(channels["answer"])
+    else:
+        blank = row.index(GMASK) if GMASK in row else row.index(MASK)
+        text = torch.where(index < start, index, blank)
+        answer = torch.where(index < start, 0, index - start + 1)
     visible = (index[None] <= index[:, None]) | (index[None] < start)
     half = SIZE // 2
     frequencies = (1 / 10000 ** (torch.arange(0, half, 2).float() / half)).half().float()
@@ -143,6 +146,23 @@ def blanks(mask, parts):
                        torch.randint(0, 90, (answer,)))) for before, after, answer in parts]
 
 
+def spans(parts):
+    """A text with several blanks and what fills them, in another order: ids, and the two channels of positions. Parts are numbers of
+    tokens: of text and of blanks in turn, the order of the blanks last."""
+    counts, order = parts
+    ids, blanks = [], []
+    for before, hidden in counts:
+        ids += torch.randint(0, 90, (before,)).tolist()
+        blanks.append((len(ids), hidden))
+        ids.append(MASK)
+    text, answer = list(range(len(ids))), [0] * len(ids)
+    for place, hidden in (blanks[i] for i in order):
+        ids += [START] + torch.randint(0, 90, (hidden,)).tolist()
+        text += [place] * (hidden + 1)
+        answer += range(1, hidden + 2)
+    return torch.tensor(ids), dict(text=text, answer=answer)
+
+
 def save(folder, config, w, sequences, logits):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
@@ -159,6 +179,11 @@ def main(out):
         w = first_weights()
         sequences = blanks(mask, parts)
         save(out / name, first_config(), w, sequences, lambda ids: first(w, ids))
+    torch.manual_seed(3)
+    w = first_weights()
+    cases = [spans(parts) for parts in ((((9, 4), (5, 2), (8, 7)), (2, 0, 1)), (((3, 1), (1, 3)), (1, 0)))]
+    save(out / "chatglm-spans", first_config(), w, [ids for ids, _ in cases], lambda ids: first(w, ids))
+    (out / "chatglm-spans/channels.json").write_text(json.dumps([channels for _, channels in cases]))
     for seed, (name, (groups, keys)) in enumerate({"chatglm2-groups": (2, {}), "chatglm2-one-group": (1, {}),
                                                  "chatglm2-long": (2, dict(rope_ratio=50))}.items()):
         torch.manual_seed(seed)

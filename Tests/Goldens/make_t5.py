@@ -1,4 +1,5 @@
-"""Tiny random encoder-decoders with the logits that transformers computes in f32 and its greedy answers; a tokenizer beside one of them.
+"""Tiny random encoder-decoders with the logits that transformers computes in f32 and its greedy answers; a tokenizer beside one of them; and
+in `training` the same shapes with smaller weights, in which rounding grows less, for gradients (make_gradients.py).
 usage: make_t5.py OUT_FOLDER"""
 import json, pathlib, sys
 import tokenizers
@@ -46,6 +47,22 @@ for seed, (name, (family, keys, is_tied, lengths)) in enumerate(cases.items()):
         cases_.append(dict(text=text[0].tolist(), answer=decoder[0].tolist(), greedy=greedy[1:]))
     save_file(logits, folder / "expected.safetensors")
     (folder / "ids.json").write_text(json.dumps(cases_))
+
+for seed, (name, (family, keys, is_tied, lengths)) in enumerate(cases.items()):
+    torch.manual_seed(seed)
+    config = getattr(transformers, family + "Config")(**keys)
+    config.tie_word_embeddings = is_tied
+    model = getattr(transformers, family + "ForConditionalGeneration")(config).eval().float()
+    for key, parameter in model.named_parameters():
+        spread = 0.5 if "relative_attention_bias" in key else 0.05 if ".q." in key else 0.15 if parameter.dim() > 1 else 0.1
+        parameter.data = torch.randn_like(parameter) * spread + (1.0 if parameter.dim() == 1 else 0.0)
+    model.encoder.embed_tokens.weight = model.decoder.embed_tokens.weight = model.shared.weight
+    folder = out / "training" / name
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    (folder / "ids.json").write_text(json.dumps([
+        dict(text=torch.randint(2, 97, (length,)).tolist(), answer=[config.decoder_start_token_id] + torch.randint(2, 97, (answer - 1,)).tolist())
+        for length, answer in lengths if answer > 2]))
 
 # Letters and a few pairs, and the end behind every text.
 folder = out / "t5-small"

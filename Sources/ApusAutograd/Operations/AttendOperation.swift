@@ -33,7 +33,7 @@ final class AttendOperation: Operation {
 
     private func distanceGradient(_ tape: Tape) -> Storage? {
         guard case .distances(let storage, _) = bias else { return nil }
-        return tape.distanceGradients[ObjectIdentifier(storage)]
+        return tape.distanceGradient(storage)
     }
 
     func backward(_ tape: Tape) {

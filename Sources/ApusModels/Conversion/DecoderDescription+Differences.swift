@@ -14,7 +14,7 @@ extension DecoderDescription {
             (embedding.width, embedding.norm, embedding.tokenTypes) == (other.embedding.width, other.embedding.norm, other.embedding.tokenTypes))
         // √C may have been rounded to a type of 16 bits.
         compare("the scale of its embedding", isClose(Double(embedding.scale), Double(other.embedding.scale), within: 1.0 / 256))
-        compare("its head", head == other.head)
+        compare("its head", head == other.head && maskedHead == other.maskedHead)
         compare("its encoder", encoder == other.encoder)
         compare("its context of two directions", infilling == other.infilling)
         compare("the length of its context", contextLength == other.contextLength)

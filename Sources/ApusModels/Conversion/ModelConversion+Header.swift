@@ -30,21 +30,25 @@ extension ModelConversion {
     }
 
     /// The folder's own configuration with another type, or one made from the description.
-    static func configuration(of source: ModelSource, _ type: DType) throws(InputError) -> JSONObject {
+    static func configuration(of source: ModelSource, _ type: DType, _ transfers: [TensorTransfer]) throws(InputError) -> JSONObject {
         let name = JSON.string(type == .f32 ? "float32" : type == .f16 ? "float16" : "bfloat16")
         if source.hasConfiguration {
             var config = try JSON(contentsOf: source.path + "/config.json").object!
             config[config["dtype"] != nil ? "dtype" : "torch_dtype"] = name
             return config
         }
-        let family = try ggufFamily(of: source)
+        guard let family = Families.named(source.description.architecture) as? any ConfiguredFamily.Type else {
+            throw InputError(
+                source.path, "no configuration of \(source.description.architecture) is written without one to go by",
+                remedy: "start from a folder that has a config.json")
+        }
         var config = try family.config(of: source)
         config["torch_dtype"] = name
         for token in ["bos", "eos", "pad"] {
             let key = token == "pad" ? "tokenizer.ggml.padding_token_id" : "tokenizer.ggml.\(token)_token_id"
-            config["\(token)_token_id"] = try source.gguf?.int(key).map { .integer($0) } ?? .null
+            if config["\(token)_token_id"] == nil { config["\(token)_token_id"] = try source.gguf?.int(key).map { .integer($0) } ?? .null }
         }
-        var reader = ConfigReader(path: source.path, config)
+        var reader = ConfigReader(path: source.path, config, tensors: Set(transfers.map(\.plan.name)))
         let modelType = config["model_type"]?.string ?? ""
         try check(
             source, says: family.description(of: &reader), what: "the configuration of \(modelType)", remedy: "convert to a .gguf file")

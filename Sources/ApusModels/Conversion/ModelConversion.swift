@@ -43,7 +43,7 @@ public struct ModelConversion {
                 destination, "a folder in Hugging Face layout cannot hold \(type)", remedy: "use --type f32, f16 or bf16, or a name that ends in .gguf")
         }
         transfers = try isGGUF ? Self.ggufTransfers(source, type, destination) : Self.folderTransfers(source, type)
-        header = try isGGUF ? .gguf(Self.metadata(of: source, transfers)) : .folder(Self.configuration(of: source, type))
+        header = try isGGUF ? .gguf(Self.metadata(of: source, transfers)) : .folder(Self.configuration(of: source, type, transfers))
         if isGGUF { notes = TargetType.notes(transfers, wanted: type) }
     }
 

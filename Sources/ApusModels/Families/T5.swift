@@ -3,7 +3,7 @@ import ApusDescription
 
 /// T5 (Raffel et al. 2020), its versions 1.1 and Flan (Chung et al. 2022) with gated networks and heads of their own, and mT5: an encoder
 /// and a decoder that attends to it, RMSNorm before sublayers, numbers by distance added to unscaled scores.
-enum T5: Family {
+enum T5: ConfiguredFamily {
     static let modelTypes: Set<String> = ["t5", "mt5"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
@@ -85,5 +85,25 @@ enum T5: Family {
                 .init("crossNorm", "decoder.block.#.layer.1.layer_norm")
             ] + block("encoder.", "encoder.block.#.", 1),
             ignored: ["EncDecAttention.relative_attention_bias.weight"], copies: ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"])
+    }
+
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject {
+        let description = source.description, layer = description.layers[0], head = description.head!, isGated = layer.feedForward.kind == .gated
+        guard let encoder = description.encoder, case .relative(let relative) = encoder.position else {
+            throw InputError(source.path, "\(description.architecture) has an encoder with relative positions", remedy: "use another architecture")
+        }
+        // The gelu of gated networks is the one with tanh.
+        let activation = layer.feedForward.activation, name = isGated && activation == .geluTanh ? "gelu" : activation.transformersName
+        return [
+            "architectures": .array([.string(description.architecture == "t5" ? "T5ForConditionalGeneration" : "MT5ForConditionalGeneration")]),
+            "model_type": .string(description.architecture), "is_encoder_decoder": .bool(true), "vocab_size": .integer(description.vocabularySize),
+            "d_model": .integer(description.width), "d_kv": .integer(layer.attention.headSize), "d_ff": .integer(layer.feedForward.width),
+            "num_layers": .integer(encoder.layers.count), "num_decoder_layers": .integer(description.layers.count),
+            "num_heads": .integer(layer.attention.heads), "feed_forward_proj": .string((isGated ? "gated-" : "") + name),
+            "relative_attention_num_buckets": .integer(relative.buckets), "relative_attention_max_distance": .integer(relative.maxDistance),
+            "layer_norm_epsilon": .decimal(description.norm.epsilon), "n_positions": .integer(description.contextLength),
+            "tie_word_embeddings": .bool(head.tied), "scale_decoder_outputs": .bool(head.scale != 1),
+            "decoder_start_token_id": .integer(encoder.startToken), "pad_token_id": .integer(0), "eos_token_id": .integer(1),
+        ]
     }
 }

@@ -1,3 +1,5 @@
+import ApusModels
+
 /// A row of tokens, and what is to be predicted of it. It is at most as long as the window, and not padded.
 package struct TrainingSequence: Sendable, Equatable {
     /// Tokens that see each other, and no token of another document.
@@ -8,13 +10,6 @@ package struct TrainingSequence: Sendable, Equatable {
         package var prefix: Int
 
         package init(rows: Range<Int>, prefix: Int = 0) { (self.rows, self.prefix) = (rows, prefix) }
-    }
-
-    /// Two positions for each token (GLM, Du et al. 2022): in the text, where a blank's tokens have the blank's, and within the blank, from 1;
-    /// 0 outside of blanks.
-    package struct Channels: Sendable, Equatable {
-        package var text: [Int32] = []
-        package var answer: [Int32] = []
     }
 
     /// What the encoder of an encoder-decoder reads: document d of the row attends to document d of it.
@@ -29,7 +24,7 @@ package struct TrainingSequence: Sendable, Equatable {
     /// One after the other; together they are the row.
     package var documents: [Document] = []
     /// Nil where positions are places in the document.
-    package var channels: Channels?
+    package var channels: PositionChannels?
     package var encoder: Encoder?
 
     package init() {}

@@ -1,4 +1,5 @@
 import ApusAutograd
+import ApusBase
 import ApusLayers
 import ApusModels
 import ApusTensor
@@ -28,34 +29,38 @@ final class GradientPass {
     }
 
     /// Sets the gradients of the weights to those of the step's loss times `lossScale`.
-    func run(_ batches: [MicroBatch], lossScale: Float = 1) -> Loss {
+    func run(_ batches: [MicroBatch], lossScale: Float = 1) throws(InputError) -> Loss {
         let counted = batches.reduce(0) { $0 + $1.countedTokens }
         if counted == 0 { model.parameters.clearGradients(on: model.tape.base) }
         var isFirst = true
-        return sum(batches, counted: counted) { batch in
+        return try sum(batches, counted: counted) { (batch) throws(InputError) in
             let options = CrossEntropyOptions(
                 labelSmoothing: labelSmoothing, zLoss: zLoss, gradientScale: counted > 0 ? lossScale / Float(counted) : 0)
             defer { isFirst = false }
-            let losses = model.tape.record(replacesGradients: isFirst) {
-                model.decoder.losses(batch.inputs, targets: batch.targets, options, workspace: workspace)
-            }
+            let part = try model.tape.record(replacesGradients: isFirst) { () throws(InputError) -> TokenLosses in try losses(batch, options) }
             model.tape.backward()
-            return losses
+            return part
         }
     }
 
     /// The loss alone.
-    func evaluate(_ batches: [MicroBatch]) -> Loss {
-        sum(batches, counted: batches.reduce(0) { $0 + $1.countedTokens }) { batch in
-            model.decoder.losses(batch.inputs, targets: batch.targets, CrossEntropyOptions(gradientScale: 0), workspace: workspace)
+    func evaluate(_ batches: [MicroBatch]) throws(InputError) -> Loss {
+        try sum(batches, counted: batches.reduce(0) { $0 + $1.countedTokens }) { (batch) throws(InputError) in
+            try model.tape.evaluate { () throws(InputError) -> TokenLosses in try losses(batch, CrossEntropyOptions(gradientScale: 0)) }
         }
     }
 
-    private func sum(_ batches: [MicroBatch], counted: Int, _ losses: (MicroBatch) -> TokenLosses) -> Loss {
+    private func losses(_ batch: MicroBatch, _ options: CrossEntropyOptions) throws(InputError) -> TokenLosses {
+        try model.decoder.losses(batch.inputs, texts: batch.texts, targets: batch.targets, options, workspace: workspace)
+    }
+
+    private func sum(
+        _ batches: [MicroBatch], counted: Int, _ losses: (MicroBatch) throws(InputError) -> TokenLosses
+    ) throws(InputError) -> Loss {
         var loss = Loss(crossEntropy: 0, squaredLogSum: 0, countedTokens: counted)
         guard counted > 0 else { return loss }
         for batch in batches {
-            let part = losses(batch)
+            let part = try losses(batch)
             for (index, target) in batch.targets.enumerated() where target >= 0 {
                 loss.crossEntropy += Double(part.losses[index])
                 loss.squaredLogSum += Double(part.logSums[index]) * Double(part.logSums[index])

@@ -1,34 +1,47 @@
-import ApusBase
+import ApusDescription
 import ApusLayers
 import ApusModels
 
 /// Sequences that go through the model at once, and the target of each of their tokens; below 0 it does not count.
 struct MicroBatch {
     let inputs: [SequenceInput]
+    /// What an encoder reads, a text for each of them; none without one.
+    let texts: [[Int32]]
     let targets: [Int32]
 
-    init(inputs: [SequenceInput], targets: [Int32]) { (self.inputs, self.targets) = (inputs, targets) }
-
-    /// Each document of a row is a sequence of its own.
-    init(_ batch: TrainingBatch, cache: KeyValueCache) throws(InputError) {
-        var inputs: [SequenceInput] = []
-        for sequence in batch.sequences {
-            guard sequence.channels == nil, sequence.encoder == nil else {
-                throw InputError(
-                    "objective.kind", "this objective needs positions in two channels or an encoder, which training does not have yet",
-                    remedy: "use causal, prefix, masked or instruction")
-            }
-            for document in sequence.documents {
-                inputs.append(
-                    SequenceInput(
-                        ids: Array(sequence.inputs[document.rows]), position: 0, cache: cache,
-                        infilling: InfillingContext(length: document.prefix, blank: 0), logits: 0..<0))
-            }
-        }
-        self.inputs = inputs
-        targets = batch.sequences.flatMap(\.targets)
+    init(inputs: [SequenceInput], texts: [[Int32]] = [], targets: [Int32]) {
+        (self.inputs, self.texts, self.targets) = (inputs, texts, targets)
     }
 
     /// Targets that count.
     var countedTokens: Int { targets.count { $0 >= 0 } }
+}
+
+extension MicroBatch {
+    /// Each document of a row is a sequence of its own.
+    init(_ batch: TrainingBatch, of model: DecoderDescription, cache: KeyValueCache) {
+        var inputs: [SequenceInput] = [], texts: [[Int32]] = [], targets: [Int32] = []
+        for sequence in batch.sequences {
+            for (index, document) in sequence.documents.enumerated() {
+                let ids = Array(sequence.inputs[document.rows]), context = Self.context(of: ids, document, model)
+                inputs.append(
+                    SequenceInput(
+                        ids: ids, position: 0, cache: cache, infilling: context, channels: sequence.channels?[document.rows], logits: 0..<0))
+                if let encoder = sequence.encoder { texts.append(Array(encoder.inputs[encoder.documents[index]])) }
+                var wanted = Array(sequence.targets[document.rows])
+                // What a token sees is not predicted of it.
+                if document.prefix == 0 { for row in 0..<max(context.length - 1, 0) { wanted[row] = -1 } }
+                targets += wanted
+            }
+        }
+        self.inputs = inputs
+        self.texts = texts
+        self.targets = targets
+    }
+
+    /// The part that sees itself in both directions: the objective's, or what answering would make of the same tokens.
+    private static func context(of ids: [Int32], _ document: TrainingSequence.Document, _ model: DecoderDescription) -> InfillingContext {
+        if document.prefix > 0 { return InfillingContext(length: document.prefix, blank: document.prefix - 1) }
+        return model.infilling.map { InfillingContext(of: ids, $0) } ?? .none
+    }
 }

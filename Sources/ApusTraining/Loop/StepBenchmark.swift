@@ -1,5 +1,6 @@
 import ApusAutograd
 import ApusBase
+import ApusDescription
 import ApusLayers
 import ApusModels
 import ApusTensor
@@ -46,10 +47,10 @@ package struct StepBenchmark {
         var results: [(seconds: Double, products: ProductMeter)] = []
         for step in 1...steps + 1 {
             try check()
-            let batch = try Self.batch(step, configuration, vocabularySize: parts.description.vocabularySize, cache: cache)
+            let batch = Self.batch(step, configuration, parts.description, cache: cache)
             model.tape.meter = ProductMeter()
             let start = ContinuousClock.now
-            _ = pass.run([batch])
+            _ = try pass.run([batch])
             let clip = GradientClip(sumOfSquares: backend.sumOfSquares(gradients), maximum: configuration.optimizer.gradientClip)
             rule.update(
                 OptimizerStep(number: step, learningRate: configuration.optimizer.learningRate, gradientScale: clip.factor),
@@ -64,16 +65,17 @@ package struct StepBenchmark {
 
     /// Random tokens, the next one to be predicted.
     private static func batch(
-        _ step: Int, _ configuration: TrainingConfiguration, vocabularySize: Int, cache: KeyValueCache
-    ) throws(InputError) -> MicroBatch {
+        _ step: Int, _ configuration: TrainingConfiguration, _ model: DecoderDescription, cache: KeyValueCache
+    ) -> MicroBatch {
         let length = configuration.data.sequenceLength
         let sequences = (0..<configuration.batch.micro).map { index in
             var random = RandomStream(seed: UInt64(configuration.data.seed), step: step, sequence: index, site: .source), sequence = TrainingSequence()
-            let ids = (0...length).map { _ in Int32.random(in: 0..<Int32(vocabularySize), using: &random) }
+            let ids = (0...length).map { _ in Int32.random(in: 0..<Int32(model.vocabularySize), using: &random) }
             (sequence.inputs, sequence.targets) = (Array(ids.dropLast()), Array(ids.dropFirst()))
             sequence.documents = [TrainingSequence.Document(rows: 0..<length)]
+            if model.encoder != nil { sequence.encoder = TrainingSequence.Encoder(inputs: sequence.inputs, documents: [0..<length]) }
             return sequence
         }
-        return try MicroBatch(TrainingBatch(sequences: sequences), cache: cache)
+        return MicroBatch(TrainingBatch(sequences: sequences), of: model, cache: cache)
     }
 }

@@ -19,19 +19,30 @@ struct TrainingParts {
         self.configuration = configuration
         source = try configuration.model.from.map { (path) throws(InputError) in try ModelSource(path: path) }
         for note in source?.notes ?? [] { notify(note) }
-        if let source {
-            description = source.description
-        } else if let name = configuration.model.preset {
-            description = Preset.all.first { $0.name == name }!.description
-        } else {
-            description = configuration.model.description.description
-        }
-        guard description.head != nil, description.encoder == nil else {
-            throw InputError("model", "\(description.architecture) is no decoder, and only decoders are trained yet", remedy: "give a decoder")
+        description = try Self.description(configuration, source, notify)
+        if let limit = description.positionLimit, configuration.data.sequenceLength > limit {
+            throw InputError(
+                "data.sequence_length", "\(configuration.data.sequenceLength) tokens are more than the \(limit) positions that the model has learned",
+                remedy: "lower it")
         }
         let plan = plan, available = AvailableMemory.read()
         notify(MemoryPlan(plan).table(plan, available: available))
         try MemoryPlan(plan).check(plan, available: available)
+    }
+
+    private static func description(
+        _ configuration: TrainingConfiguration, _ source: ModelSource?, _ notify: (String) -> Void
+    ) throws(InputError) -> DecoderDescription {
+        let preset = Preset.all.first { $0.name == configuration.model.preset }
+        let given = source?.description ?? preset?.description ?? configuration.model.description.description
+        if given.head != nil { return given }
+        guard let predicting = given.predictingHidden else {
+            throw InputError("model", "\(given.architecture) is an encoder without a head that predicts tokens", remedy: "give another model")
+        }
+        if let source, given.maskedHead == nil, !configuration.model.random {
+            notify("\(source.path): the files hold no head that predicts hidden tokens: it is drawn anew")
+        }
+        return predicting
     }
 
     /// The parameters as the optimizer sees them.
@@ -53,8 +64,10 @@ struct TrainingParts {
     func model(on backend: CPUBackend) throws(InputError) -> TrainedModel {
         let type = configuration.precision.compute.type
         let recompute = Tape.Recompute(rawValue: configuration.recompute.mode.rawValue)!
-        if let source, !configuration.model.random { return try TrainedModel(source, type: type, recompute: recompute, on: backend) }
         let initialization = WeightInitialization(description: description, seed: UInt64(configuration.data.seed))
+        if let source, !configuration.model.random {
+            return try TrainedModel(source, type: type, recompute: recompute, on: backend) { initialization.draw($0, only: $1) }
+        }
         return try TrainedModel(description, type: type, recompute: recompute, on: backend, draw: initialization.draw)
     }
 

@@ -63,10 +63,10 @@ extension TrainingRun {
         var batches: [MicroBatch] = [], count = 0
         for _ in 0..<configuration.batch.accumulate {
             guard let batch = try loader.next() else { break }
-            batches.append(try MicroBatch(batch, cache: cache))
+            batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache))
             count += batch.tokens
         }
-        let scale = scaler?.scale ?? 1, loss = pass.run(batches, lossScale: Float(scale))
+        let scale = scaler?.scale ?? 1, loss = try pass.run(batches, lossScale: Float(scale))
         let gradients = Rows(model.parameters.gradients, count: 1, width: model.parameters.elementCount)
         let clip = GradientClip(sumOfSquares: backend.sumOfSquares(gradients), lossScale: scale, maximum: configuration.optimizer.gradientClip)
         step += 1
@@ -122,10 +122,10 @@ extension TrainingRun {
         if validation == nil {
             let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro)
             var batches: [MicroBatch] = []
-            while let batch = try loader.next() { batches.append(try MicroBatch(batch, cache: cache)) }
+            while let batch = try loader.next() { batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache)) }
             validation = batches
         }
-        return pass.evaluate(validation!).crossEntropy
+        return try pass.evaluate(validation!).crossEntropy
     }
 
     private var modelPath: String { configuration.checkpoint.directory + "/model" }

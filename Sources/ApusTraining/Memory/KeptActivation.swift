@@ -28,6 +28,11 @@ struct KeptActivation: Sendable {
         KeptActivation(name: "log-sum-exp of the scores", width: { layer, _ in layer.attention.heads }, isF32: true),
         KeptActivation(name: "between the sublayers", width: { layer, c in layer.residualsBetween * c }),
         KeptActivation(name: "normed between the sublayers", width: { layer, c in layer.normedInputs.second * c }, isKeptBySelective: false),
+        KeptActivation(name: "before attending across", width: { layer, c in layer.crossAttention == nil ? 0 : c }),
+        KeptActivation(name: "normed before attending across", width: { layer, c in layer.crossAttention == nil ? 0 : c }, isKeptBySelective: false),
+        KeptActivation(name: "queries across", width: { layer, _ in layer.crossAttention.map { $0.heads * $0.headSize } ?? 0 }),
+        KeptActivation(name: "attended across", width: { layer, _ in layer.crossAttention.map { $0.heads * $0.headSize } ?? 0 }),
+        KeptActivation(name: "log-sum-exp of the scores across", width: { layer, _ in layer.crossAttention?.heads ?? 0 }, isF32: true),
         KeptActivation(name: "gate and up", width: { layer, _ in (layer.feedForward.kind == .gated ? 2 : 1) * layer.feedForward.width }),
         KeptActivation(name: "activated", width: { layer, _ in layer.feedForward.width }, isKeptBySelective: false),
     ]

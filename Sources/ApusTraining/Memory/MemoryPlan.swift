@@ -8,7 +8,7 @@ package struct MemoryPlan: Sendable, Equatable {
     /// What the plan is made of.
     package struct Run: Sendable {
         package var description: DecoderDescription
-        /// Sequences and tokens of each that go through the model at once.
+        /// Sequences and tokens of each that go through the model at once; through an encoder, as many again.
         package var microBatch: Int
         package var sequenceLength: Int
         /// Micro-batches of a step.
@@ -57,7 +57,7 @@ package struct MemoryPlan: Sendable, Equatable {
         moments = run.optimizerByteCount * parameters
         let perToken = Self.blockBytesPerToken(run)
         activations = tokens * (perToken + Self.outerBytesPerToken(run)) + Self.passingByteCount(run, tokens: tokens)
-        activationsPerLayerAndToken = Double(perToken) / Double(max(run.description.layers.count, 1))
+        activationsPerLayerAndToken = Double(perToken) / Double(max(Self.blocks(run).count, 1))
         workspace = Self.workspaceByteCount(run, tokens: tokens) + run.fixedByteCount
         // Gradients of an earlier micro-batch stay.
         lent = run.passes > 1 || run.recompute == .full ? 0 : Self.lentByteCount(run, tokens: tokens)
@@ -101,8 +101,16 @@ package struct MemoryPlan: Sendable, Equatable {
         }
     }
 
+    /// All blocks, an encoder's as well.
+    private static func blocks(_ run: Run) -> [LayerDescription] { run.description.layers + (run.description.encoder?.layers ?? []) }
+
+    /// Elements of keys, and of values, that blocks attend to across.
+    private static func widthAcross(_ run: Run) -> Int {
+        run.description.layers.reduce(0) { $0 + ($1.crossAttention.map { $0.kvHeads * $0.headSize } ?? 0) }
+    }
+
     private static func blockBytesPerToken(_ run: Run) -> Int {
-        let c = run.description.width, s = run.computeByteCount, layers = run.description.layers
+        let c = run.description.width, s = run.computeByteCount, layers = blocks(run)
         guard run.recompute == .full else {
             return layers.reduce(0) { $0 + bytesPerToken($1, width: c, computeByteCount: s, run.recompute) }
         }
@@ -111,17 +119,19 @@ package struct MemoryPlan: Sendable, Equatable {
         return layers.count * c * s + (largest ?? 0)
     }
 
-    /// Outside the blocks: arguments of the norms of the embedding and before the head, and the first block's input where no norm made it.
+    /// Outside the blocks: arguments of the norms of the embedding and behind the blocks, and the first block's input where no norm made it; of
+    /// an encoder's text what it comes to, and its keys and values.
     private static func outerBytesPerToken(_ run: Run) -> Int {
         let makesAgain = run.recompute == .selective && run.computeByteCount == 4 && run.description.layers.first?.endsWithNorm == true
-        let rows = (run.description.embedding.norm ? 1 : 0) + (run.description.finalNorm ? 1 : 0) + (makesAgain ? 1 : 0)
-        return rows * run.description.width * run.computeByteCount
+        let norms = (run.description.embedding.norm ? 1 : 0) + (run.description.finalNorm ? 1 : 0), hasEncoder = run.description.encoder != nil
+        let rows = (hasEncoder ? 2 : 1) * norms + (makesAgain ? 1 : 0) + (hasEncoder && run.recompute == .none ? 1 : 0)
+        return (rows * run.description.width + 2 * widthAcross(run)) * run.computeByteCount
     }
 
     /// Kept for a moment beside all else: the head's argument for the tokens of a chunk of logits, or a row that is made again in the backward pass.
     private static func passingByteCount(_ run: Run, tokens: Int) -> Int {
         let c = run.description.width, chunk = min(tokens, logitByteLimit / (4 * run.description.vocabularySize))
-        let again = run.recompute == .none ? 0 : run.description.layers.map { max(c, $0.feedForward.width) }.max() ?? 0
+        let again = run.recompute == .none ? 0 : blocks(run).map { max(c, $0.feedForward.width) }.max() ?? 0
         return max(chunk * c, tokens * again) * run.computeByteCount
     }
 
@@ -131,7 +141,7 @@ package struct MemoryPlan: Sendable, Equatable {
     static let logitByteLimit = 64 << 20
 
     private static func workspaceByteCount(_ run: Run, tokens: Int) -> Int {
-        let c = run.description.width, layers = run.description.layers
+        let c = run.description.width, layers = blocks(run)
         let projected = layers.map { ($0.attention.heads + 2 * $0.attention.kvHeads) * $0.attention.headSize }.max() ?? 0
         let attended = layers.map { $0.attention.heads * $0.attention.headSize }.max() ?? 0
         let inner = layers.map { ($0.feedForward.kind == .gated ? 2 : 1) * $0.feedForward.width }.max() ?? 0
@@ -140,6 +150,6 @@ package struct MemoryPlan: Sendable, Equatable {
         let buffers = 2 * 4 * (3 * c + branch + projected + attended + inner)
         let scratch = run.recompute == .none ? 4 * c : 4 * max(c, inner)
         let logits = min(tokens * run.description.vocabularySize * 4, logitByteLimit)
-        return tokens * (buffers + scratch) + logits
+        return tokens * (buffers + scratch + 2 * 4 * widthAcross(run)) + logits
     }
 }

@@ -1,3 +1,4 @@
+import ApusModels
 import Glibc
 
 /// Spans of a text become blanks, and are then written one after the other in any order (GLM, Du et al. 2022).
@@ -30,7 +31,7 @@ struct BlankInfillingObjective: Sendable {
         var example = ObjectiveExample(inputs: text[..<first] + [mask, start] + written.dropLast(), prefix: first + 1)
         example.targets = [Int32](repeating: -1, count: first + 1) + written
         let answer = (0..<written.count).map { Int32($0 + 1) }
-        example.channels = TrainingSequence.Channels(
+        example.channels = PositionChannels(
             text: (0...first).map(Int32.init) + answer.map { _ in Int32(first) }, answer: [Int32](repeating: 0, count: first + 1) + answer)
         return example
     }
@@ -38,7 +39,7 @@ struct BlankInfillingObjective: Sendable {
     private func spans(_ text: [Int32], _ room: Int, _ rate: Double, _ mean: Double, _ random: inout RandomStream) -> ObjectiveExample? {
         guard text.count >= 2 else { return nil }
         let ranges = Self.ranges(of: text.count, limit: (room - text.count) / 2, rate, mean, &random)
-        var example = ObjectiveExample(), channels = TrainingSequence.Channels(), blanks: [(place: Int, range: Range<Int>)] = [], next = 0
+        var example = ObjectiveExample(), channels = PositionChannels(), blanks: [(place: Int, range: Range<Int>)] = [], next = 0
         for range in ranges {
             example.inputs += text[next..<range.lowerBound]
             blanks.append((example.inputs.count, range))

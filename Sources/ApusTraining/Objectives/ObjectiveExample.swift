@@ -1,3 +1,5 @@
+import ApusModels
+
 /// What an objective makes of one document.
 struct ObjectiveExample: Equatable, Sendable {
     var inputs: [Int32] = []
@@ -5,7 +7,7 @@ struct ObjectiveExample: Equatable, Sendable {
     var targets: [Int32] = []
     /// Tokens at the beginning that see each other in both directions.
     var prefix = 0
-    var channels: TrainingSequence.Channels?
+    var channels: PositionChannels?
     /// What an encoder reads.
     var encoder: [Int32]?
 
@@ -19,7 +21,7 @@ struct ObjectiveExample: Equatable, Sendable {
         targets.insert(-1, at: 0)
         if prefix > 0 { prefix += 1 }
         guard let present = channels else { return }
-        channels = TrainingSequence.Channels(text: [0] + present.text.map { $0 + 1 }, answer: [0] + present.answer)
+        channels = PositionChannels(text: [0] + present.text.map { $0 + 1 }, answer: [0] + present.answer)
     }
 }
 
@@ -30,8 +32,8 @@ extension TrainingSequence {
         inputs += example.inputs
         targets += example.targets
         if let new = example.channels {
-            let present = channels ?? Channels()
-            channels = Channels(text: present.text + new.text, answer: present.answer + new.answer)
+            let present = channels ?? PositionChannels()
+            channels = PositionChannels(text: present.text + new.text, answer: present.answer + new.answer)
         }
         if let new = example.encoder {
             var present = encoder ?? Encoder()

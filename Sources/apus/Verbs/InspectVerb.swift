@@ -93,6 +93,11 @@ struct InspectVerb: ParsableCommand {
                 "scale": .number(Double("\(head.scale)")!),
             ])
         }
+        if let head = description.maskedHead {
+            object["masked_head"] = .object([
+                "tied": .bool(head.tied), "bias": .bool(head.bias), "transform": head.transform.map { .string($0.rawValue) } ?? .null,
+            ])
+        }
         if let infilling = description.infilling {
             object["infilling"] = .object([
                 "start_token": .integer(infilling.start), "mask_tokens": .array(infilling.masks.map { .integer($0) }),
