@@ -23,8 +23,9 @@ typedef struct {
   void *out;
 } apus_pack;
 
-// out[m, n] = a[m, k] · b[n, k]ᵀ (+ bias[n]) (+ what out holds). Each sum takes the columns in order, so that a long product may be done
-// some columns (a multiple of column_multiple) at a time. Fastest with k <= chunk_columns, and a or b in the second-level cache.
+// out[m, n] = a[m, k] · b[n, k]ᵀ (+ bias[n]) (+ what out holds, added behind the sum, by AMX before it). Each sum takes the columns in order; a
+// long product may be done some columns (a multiple of column_multiple) at a time. Fastest with k <= chunk_columns, and a or b in the
+// second-level cache.
 typedef struct {
   const void *a, *b;
   size_t tile_step, panel_step;  // bytes from one tile of A, and one panel of B, to the next

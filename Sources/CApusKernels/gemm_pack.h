@@ -40,7 +40,7 @@ INLINE f32x16 load_steps(const int dtype, const int compute, const apus_operand 
   size_t at = (size_t)row * o->row_stride + (size_t)column;
 #ifdef BF16_DOT
   if (packs_pairs(compute)) {
-    if (dtype == APUS_BF16 && left >= 32) return load16((const float *)((const uint16_t *)o->data + at));
+    if (dtype == APUS_BF16 && left >= 32) return load_pairs((const uint16_t *)o->data + at);
     return (f32x16)bf16_pairs(load_operand(dtype, o->data, at, left), load_operand(dtype, o->data, at + 16, left - 16));
   }
 #endif

@@ -7,6 +7,8 @@
 // Sixteen times x. (Not 0 + x: that is an addition, since it turns -0 into 0.)
 INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE f32x16 load16(const float *p) { f32x16 v; memcpy(&v, p, 64); return v; }
+// Sixteen pairs of bf16, as they lie in memory.
+INLINE f32x16 load_pairs(const uint16_t *p) { f32x16 v; memcpy(&v, p, 64); return v; }
 INLINE void store16(float *p, f32x16 v) { memcpy(p, &v, 64); }
 INLINE u8x64 load64(const uint8_t *p) { u8x64 v; memcpy(&v, p, 64); return v; }
 INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }

@@ -41,9 +41,9 @@ static void multiply(const apus_block *block) {
     const float *a = (const float *)((const uint8_t *)block->a + (size_t)m * block->tile_step);
     for (int64_t n = 0; n < block->n; n++) {
       const float *b = (const float *)((const uint8_t *)block->b + (size_t)(n / APUS_PANEL) * block->panel_step) + n % APUS_PANEL;
-      float *out = block->out + (size_t)m * block->out_stride + n, sum = (block->add ? *out : 0) + (block->bias ? block->bias[n] : 0);
+      float *out = block->out + (size_t)m * block->out_stride + n, sum = block->bias ? block->bias[n] : 0;
       for (int64_t k = 0; k < block->k; k++) sum += a[k] * b[k * APUS_PANEL];
-      *out = sum;
+      *out = block->add ? *out + sum : sum;
     }
   }
 }
