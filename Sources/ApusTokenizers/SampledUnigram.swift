@@ -6,13 +6,13 @@ final class SampledUnigramWords: WordModel {
     let fusedToken: Int32
     private let model: Unigram
     private let smoothing: Double
-    @exclusivity(unchecked) private var dice: Dice
+    @exclusivity(unchecked) private var dice: SplitMix64
     @exclusivity(unchecked) private(set) var tokens: UnsafeMutablePointer<UInt32>
     /// By place, the logarithm of the sum over all segmentations from there on.
     @exclusivity(unchecked) private var rest: UnsafeMutablePointer<Double>
     @exclusivity(unchecked) private var capacity = 64
 
-    init(_ model: Unigram, smoothing: Double, _ dice: Dice) {
+    init(_ model: Unigram, smoothing: Double, _ dice: SplitMix64) {
         self.model = model
         self.smoothing = smoothing
         self.dice = dice

@@ -24,10 +24,10 @@ extension Tokenizer {
     public func encode(
         _ bytes: [UInt8], sampling: SubwordSampling, seed: UInt64, addSpecial: Bool = true, parseSpecial: Bool = false
     ) throws(InputError) -> [Int32] {
-        let dice = Dice(seed: seed)
+        let dice = SplitMix64(seed: seed)
         func run(_ words: some WordModel) -> [Int32] {
             bytes.withUnsafeBufferPointer {
-                self.run($0, addSpecial, parseSpecial, SampledEncoder(words, byteCount: $0.count))
+                self.run($0, addSpecial, parseSpecial, UncachedEncoder(words, byteCount: $0.count))
             }
         }
         switch (sampling, parts.model) {
@@ -47,7 +47,7 @@ extension Tokenizer {
         }
     }
 
-    private static func dropout(_ probability: Double, _ dice: Dice) throws(InputError) -> MergeDropout {
+    private static func dropout(_ probability: Double, _ dice: SplitMix64) throws(InputError) -> MergeDropout {
         guard (0...1).contains(probability) else {
             throw InputError("BPE-dropout", "a probability is from 0 to 1, not \(probability)")
         }
@@ -58,55 +58,12 @@ extension Tokenizer {
 /// Which merges are passed over. It belongs to one thread.
 final class MergeDropout {
     private let probability: Double
-    private var dice: Dice
+    private var dice: SplitMix64
 
-    init(probability: Double, dice: Dice) {
+    init(probability: Double, dice: SplitMix64) {
         self.probability = probability
         self.dice = dice
     }
 
     func passesOver() -> Bool { dice.uniform() < probability }
-}
-
-/// Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
-struct Dice {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    /// From 0 up to but not 1.
-    mutating func uniform() -> Double {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return Double((mixed ^ mixed >> 31) >> 11) * 0x1p-53
-    }
-}
-
-/// Encodes piece by piece and remembers nothing, since a word has other tokens each time.
-final class SampledEncoder<Words: WordModel>: PieceEncoder {
-    @exclusivity(unchecked) var output: TokenBuffer
-    private let words: Words
-
-    init(_ words: Words, byteCount: Int) {
-        self.words = words
-        output = TokenBuffer(capacity: byteCount / 2 + 64)
-    }
-
-    deinit { output.deallocate() }
-
-    func encode(_ piece: Range<UnsafePointer<UInt8>>, readableEnd: UnsafePointer<UInt8>) {
-        let first = output.count
-        var p = piece.lowerBound
-        while p < piece.upperBound {
-            let next = min(words.wordEnd(p, piece.upperBound), p + PairMerger.longestPiece)
-            let count = words.encode(p, next - p)
-            let isFused =
-                count > 0 && output.count > first && words.fusedToken >= 0 && words.tokens[0] == UInt32(words.fusedToken)
-                && output.tokens[output.count - 1] == words.fusedToken
-            output.append(words.tokens + (isFused ? 1 : 0), count - (isFused ? 1 : 0))
-            p = next
-        }
-    }
 }

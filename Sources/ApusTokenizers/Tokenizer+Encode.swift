@@ -27,7 +27,7 @@ extension Tokenizer {
             }
         case .characterBPE(let model): return run(bytes, addSpecial, parseSpecial, WordEncoder(CharacterWords(model), byteCount: bytes.count))
         case .unigram(let model) where model.sums == .running:
-            return run(bytes, addSpecial, parseSpecial, RunningUnigramEncoder(model, byteCount: bytes.count))
+            return run(bytes, addSpecial, parseSpecial, UncachedEncoder(RunningUnigramWords(model), byteCount: bytes.count))
         case .unigram(let model): return run(bytes, addSpecial, parseSpecial, WordEncoder(UnigramWords(model), byteCount: bytes.count))
         case .wordPiece(let model): return run(bytes, addSpecial, parseSpecial, WordEncoder(WordPieceWords(model), byteCount: bytes.count))
         }

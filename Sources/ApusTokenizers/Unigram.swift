@@ -212,32 +212,25 @@ final class UnigramWords: WordModel {
     }
 }
 
-/// Encodes with running sums: no word has the same tokens everywhere, so none is remembered.
-final class RunningUnigramEncoder: PieceEncoder {
-    @exclusivity(unchecked) var output: TokenBuffer
+/// The same with running sums, so that no word has the same tokens everywhere.
+final class RunningUnigramWords: WordModel {
+    static var fusesUnknown: Bool { true }
     private let words: UnigramWords
-    private let model: Unigram
+    /// Of the piece so far.
+    @exclusivity(unchecked) private var sum: Float = 0
 
-    init(_ model: Unigram, byteCount: Int) {
-        self.model = model
-        words = UnigramWords(model)
-        output = TokenBuffer(capacity: byteCount / 3 + 64)
+    init(_ model: Unigram) { words = UnigramWords(model) }
+
+    var fusedToken: Int32 { words.fusedToken }
+
+    var tokens: UnsafeMutablePointer<UInt32> {
+        @inline(__always) get { words.tokens }
     }
 
-    deinit { output.deallocate() }
+    func startPiece() { sum = 0 }
 
-    func encode(_ piece: Range<UnsafePointer<UInt8>>, readableEnd: UnsafePointer<UInt8>) {
-        var sum: Float = 0
-        let first = output.count
-        var p = piece.lowerBound
-        while p < piece.upperBound {
-            let next = min(model.pairs.wordEnd(p, piece.upperBound), p + PairMerger.longestPiece)
-            let count = words.encode(p, next - p, from: &sum)
-            let isFused =
-                count > 0 && output.count > first && words.fusedToken >= 0 && words.tokens[0] == UInt32(words.fusedToken)
-                && output.tokens[output.count - 1] == words.fusedToken
-            output.append(words.tokens + (isFused ? 1 : 0), count - (isFused ? 1 : 0))
-            p = next
-        }
-    }
+    @inline(__always)
+    func wordEnd(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> { words.wordEnd(p, end) }
+
+    func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int { words.encode(p, count, from: &sum) }
 }

@@ -8,6 +8,8 @@ protocol WordModel: AnyObject {
     var tokens: UnsafeMutablePointer<UInt32> { get }
     /// Whether the word encoded last may have other tokens where it stands behind other words of its piece.
     var dependsOnContext: Bool { get }
+    /// To be called before the first word of a piece.
+    func startPiece()
     /// Where the word ends that starts at `p`: no token reaches over it. Words over `PairMerger.longestPiece` are not asked for.
     func wordEnd(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8>
     /// Encodes a word and returns the number of its tokens.
@@ -18,6 +20,8 @@ extension WordModel {
     var dependsOnContext: Bool {
         @inline(__always) get { false }
     }
+
+    @inline(__always) func startPiece() {}
 }
 
 /// What a call of `Tokenizer.encode` drives, whatever the model is.

@@ -5,12 +5,6 @@ import Testing
 
 /// What other libraries give, beyond their small cases: a long mixed text, tiktoken's files, and texts and files that could take too long.
 @Suite("Exactness") struct ExactnessTests {
-    private static func tokenizer(_ file: String) throws -> Tokenizer {
-        let bytes = try Goldens.bytes(file)
-        return file.hasSuffix(".model")
-            ? try Tokenizer(sentencePieceModel: bytes, subject: file) : try Tokenizer(tokenizerJSON: bytes, subject: file)
-    }
-
     private static let files = try! JSON(parsing: Goldens.bytes("exactness.json"), subject: "exactness.json").object!
 
     /// FNV-1a over 32-bit words.
@@ -23,13 +17,13 @@ import Testing
     @Test("gives the ids of Hugging Face tokenizers and SentencePiece on a mixed text", arguments: files.keys)
     func mixedText(file: String) throws {
         let text = try Goldens.bytes("exactness.txt")
-        let ids = text.withUnsafeBufferPointer { [tokenizer = try Self.tokenizer(file)] in tokenizer.encode($0, addSpecial: false) }
+        let ids = text.withUnsafeBufferPointer { [tokenizer = try Goldens.tokenizer(file: file)] in tokenizer.encode($0, addSpecial: false) }
         #expect(hash(ids) == Self.files[file]?.string)
     }
 
     @Test("puts many marks in order in linear time", arguments: ["qwen2.json", "hf-bert.json"])
     func manyMarks(file: String) throws {
-        let tokenizer = try Self.tokenizer(file)
+        let tokenizer = try Goldens.tokenizer(file: file)
         // What is canonically equal has the same ids. With time that grows with the square this takes 20 s instead of 0.2.
         let count = 100_000
         let mixed = "e" + String(repeating: "\u{301}\u{323}\u{F73}", count: count)

@@ -5,12 +5,6 @@ import Testing
 
 /// Tokens drawn at random, against how often other libraries draw them.
 @Suite("Subword sampling") struct SubwordSamplingTests {
-    private static func tokenizer(_ file: String) throws -> Tokenizer {
-        let bytes = try Goldens.bytes(file)
-        return file.hasSuffix(".model")
-            ? try Tokenizer(sentencePieceModel: bytes, subject: file) : try Tokenizer(tokenizerJSON: bytes, subject: file)
-    }
-
     private static func sampling(_ file: String, _ number: Double) -> SubwordSampling {
         file.hasPrefix("sp-unigram") ? .unigram(smoothing: number) : .dropout(number)
     }
@@ -19,7 +13,7 @@ import Testing
     func shares(row: Int) throws {
         let row = try JSON(parsing: Goldens.bytes("sampling.json"), subject: "sampling.json").array![row]
         let (file, text, number) = (row["file"]!.string!, row["text"]!.string!, row["number"]!.double!)
-        let tokenizer = try Self.tokenizer(file)
+        let tokenizer = try Goldens.tokenizer(file: file)
         let count = 40_000
         var counts: [[Int32]: Int] = [:]
         for seed in 0..<UInt64(count) {
@@ -41,7 +35,7 @@ import Testing
 
     @Test("passes over no merge or over all", arguments: ["gpt2.json", "llama3.json", "hf-llama.json"])
     func noneAndAll(file: String) throws {
-        let tokenizer = try Self.tokenizer(file)
+        let tokenizer = try Goldens.tokenizer(file: file)
         for text in ["Hello, world!", "the the  then", "naïve 中文 🙂"] {
             let plain = tokenizer.encode(text)
             #expect(try tokenizer.encode(text, sampling: .dropout(0), seed: 1) == plain || file == "llama3.json")
@@ -53,7 +47,7 @@ import Testing
 
     @Test("keeps the text and gives the same ids for the same seed", arguments: ["gpt2.json", "sp-llama.model", "sp-unigram-bytes.model"])
     func seeds(file: String) throws {
-        let tokenizer = try Self.tokenizer(file)
+        let tokenizer = try Goldens.tokenizer(file: file)
         let text = String(repeating: "These 1999 segmentations of the same words, 中文 and these 1999 straßen. ", count: 20)
         let sampling = Self.sampling(file, file.hasPrefix("sp-unigram") ? 0.01 : 0.2)
         let draws = try (0..<20).map { try tokenizer.encode(text, sampling: sampling, seed: $0, addSpecial: false) }
@@ -63,14 +57,14 @@ import Testing
     }
 
     @Test("draws the best segmentation alone when the smoothing is large") func sharp() throws {
-        let tokenizer = try Self.tokenizer("sp-unigram.model")
+        let tokenizer = try Goldens.tokenizer(file: "sp-unigram.model")
         for text in try TextTokenizerTests.texts().prefix(40) {
             #expect(try tokenizer.encode(text, sampling: .unigram(smoothing: 1e6), seed: 3).count == tokenizer.encode(text).count)
         }
     }
 
     @Test("refuses numbers out of range and tokenizers of another kind") func refusals() throws {
-        let (bpe, unigram) = (try Self.tokenizer("gpt2.json"), try Self.tokenizer("sp-unigram.model"))
+        let (bpe, unigram) = (try Goldens.tokenizer(file: "gpt2.json"), try Goldens.tokenizer(file: "sp-unigram.model"))
         for number in [-0.1, 1.5, .nan] {
             #expect(throws: InputError.self) { try bpe.encode("a", sampling: .dropout(number), seed: 0) }
         }
@@ -79,12 +73,12 @@ import Testing
         }
         #expect(throws: InputError.self) { try bpe.encode("a", sampling: .unigram(smoothing: 1), seed: 0) }
         #expect(throws: InputError.self) { try unigram.encode("a", sampling: .dropout(0.1), seed: 0) }
-        #expect(throws: InputError.self) { try Self.tokenizer("hf-bert.json").encode("a", sampling: .dropout(0.1), seed: 0) }
+        #expect(throws: InputError.self) { try Goldens.tokenizer(file: "hf-bert.json").encode("a", sampling: .dropout(0.1), seed: 0) }
     }
 
     @Test("takes linear time for one letter", .timeLimit(.minutes(1)), arguments: ["gpt2.json", "sp-llama.model", "sp-unigram.model"])
     func longWord(file: String) throws {
-        let tokenizer = try Self.tokenizer(file)
+        let tokenizer = try Goldens.tokenizer(file: file)
         let text = Array(repeating: UInt8(ascii: "a"), count: 1_000_000)
         #expect(try tokenizer.encode(text, sampling: Self.sampling(file, 0.3), seed: 1).count > 10_000)
     }

@@ -94,7 +94,7 @@ import Testing
         for length in stride(from: 0, to: whole.count, by: 97) {
             if let tokenizer = try? Tokenizer(sentencePieceModel: Array(whole[..<length])) { _ = tokenizer.encode("a b é ①") }
         }
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix64(seed: 3)
         for _ in 0..<300 {
             var changed = whole
             for _ in 0..<3 { changed[Int.random(in: 0..<whole.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }

@@ -10,6 +10,13 @@ enum Goldens {
 
     static func tokenizer(_ name: String) throws -> Tokenizer { try Tokenizer(tokenizerJSON: bytes(name + ".json"), subject: name + ".json") }
 
+    /// - Parameter file: a tokenizer.json, or a `.model` of SentencePiece.
+    static func tokenizer(file: String) throws -> Tokenizer {
+        let bytes = try Goldens.bytes(file)
+        return file.hasSuffix(".model")
+            ? try Tokenizer(sentencePieceModel: bytes, subject: file) : try Tokenizer(tokenizerJSON: bytes, subject: file)
+    }
+
     static func texts() throws -> [String] {
         try JSON(parsing: bytes("texts.json"), subject: "texts.json").array!.map { $0.string! }
     }

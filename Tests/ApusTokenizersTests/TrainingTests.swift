@@ -90,7 +90,7 @@ import Testing
     @Test func longWordsAreLearntFrom() throws {
         // No double holds the probability of such a word.
         let folder = Folder()
-        var generator = SeededGenerator(seed: 4)
+        var generator = SplitMix64(seed: 4)
         let word = (0..<50_000).map { _ in UInt8(ascii: "a") + UInt8.random(in: 0..<20, using: &generator) }
         let file = try train(.unigram, [try folder.write("word", word + [0x0A] + Array("abc abd abe".utf8)), Self.text], size: 600)
         let scores = file["model"]!["vocab"]!.array!.map { $0.array![1].double! }

@@ -1,5 +1,5 @@
 /// Random numbers that a seed repeats (SplitMix64, Steele et al. 2014).
-struct SeededGenerator: RandomNumberGenerator, Sendable {
+struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }
@@ -11,4 +11,7 @@ struct SeededGenerator: RandomNumberGenerator, Sendable {
         mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
         return mixed ^ mixed >> 31
     }
+
+    /// From 0 up to but not 1.
+    mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
