@@ -60,11 +60,11 @@ typedef struct {
 INLINE void attend_tile(const int dtype, const int mr, const int panels, const bool scores, const attend_job *j, int done, int p) {
   f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)done * j->out_stride + p * 16;
-  start_sums(mr, panels, NULL, j->add, out, j->out_stride, panels * 16, sum);
+  start_sums(mr, panels, NULL, panels * 16, sum);
   const size_t row_step = scores ? KEY_TILE : 1;
   dense_tile(dtype, mr, panels, j->w + (size_t)p * j->panel_step, j->panel_step, j->step, j->x + (size_t)done * row_step, row_step,
              scores ? 1 : j->column_step, j->k_count, sum);
-  store_sums(mr, panels, out, j->out_stride, panels * 16, sum);
+  store_sums(mr, panels, j->add, out, j->out_stride, panels * 16, sum);
 }
 
 INLINE void attend_panels(const int dtype, const int mr, const bool scores, const attend_job *j, int done) {

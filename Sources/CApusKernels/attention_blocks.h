@@ -126,10 +126,10 @@ INLINE int depth_of(const int mode, int head_size, int lanes) {
 INLINE void block_tile(const bool pairs, const int panels, const size_t row_step, const size_t column_step, const block_product *j, int row, int lane) {
   f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)row * j->out_stride + lane;
-  start_sums(TILE_ROWS, panels, NULL, j->add, out, j->out_stride, panels * 16, sum);
+  start_sums(TILE_ROWS, panels, NULL, panels * 16, sum);
   dense_tile(pairs ? APUS_BF16 : APUS_F32, TILE_ROWS, panels, (const uint8_t *)(j->w + lane), 64, j->w_step * 4, j->x + (size_t)row * row_step, row_step,
              column_step, pairs ? 2 * j->depth : j->depth, sum);
-  store_sums(TILE_ROWS, panels, out, j->out_stride, panels * 16, sum);
+  store_sums(TILE_ROWS, panels, j->add, out, j->out_stride, panels * 16, sum);
 }
 INLINE void block_tiles(const bool pairs, const size_t row_step, const size_t column_step, const block_product *j) {
   for (int row = 0; row < j->rows; row += TILE_ROWS) {

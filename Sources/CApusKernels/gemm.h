@@ -8,29 +8,15 @@ PACK(pack_b_f32, APUS_F32, 16, false, false)
 PACK(pack_b_bf16, APUS_BF16, 16, false, false)
 PACK(pack_b_f16, APUS_F16, 16, false, false)
 
-// Adds what the output holds, after the products: it may be a residual a thousand times as large, whose last place each of them would lose.
-INLINE void add_output(const int mr, const int panels, const float *out, size_t out_stride, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
-  bool whole = columns == panels * 16;
-#pragma clang loop unroll(full)
-  for (int m = 0; m < mr; m++) {
-#pragma clang loop unroll(full)
-    for (int p = 0; p < panels; p++) {
-      const float *at = out + (size_t)m * out_stride + p * 16;
-      sum[p][m] += whole ? load16(at) : load_part(at, columns - p * 16);
-    }
-  }
-}
-
 // `mr` rows of a tile from `done` on against one or two panels. Type F32: steps of a column; BF16: of a pair.
 INLINE void gemm_tile_of(const int dtype, const int mr, const int panels, const apus_block *b, const float *a, const uint8_t *w, int64_t row,
                          int64_t column) {
   f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = b->out + (size_t)row * b->out_stride + column;
   int columns = b->n - column < panels * 16 ? (int)(b->n - column) : panels * 16;
-  start_sums(mr, panels, b->bias ? b->bias + column : NULL, false, out, b->out_stride, columns, sum);
+  start_sums(mr, panels, b->bias ? b->bias + column : NULL, columns, sum);
   dense_tile(dtype, mr, panels, w, b->panel_step, 64, a, 1, TILE_ROWS, b->k, sum);
-  if (b->add) add_output(mr, panels, out, b->out_stride, columns, sum);
-  store_sums(mr, panels, out, b->out_stride, columns, sum);
+  store_sums(mr, panels, b->add, out, b->out_stride, columns, sum);
 }
 
 INLINE void gemm_tile(const int dtype, const int panels, const apus_block *b, int64_t tile, int64_t panel) {

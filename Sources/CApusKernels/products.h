@@ -199,9 +199,9 @@ typedef struct {
 INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const dense_job *j, int done) {
   f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)done * j->out_stride;
-  start_sums(mr, panels, j->bias, j->add, out, j->out_stride, j->columns, sum);
+  start_sums(mr, panels, j->bias, j->columns, sum);
   dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + done, 1, (size_t)j->width, j->k_count, sum);
-  store_sums(mr, panels, out, j->out_stride, j->columns, sum);
+  store_sums(mr, panels, j->add, out, j->out_stride, j->columns, sum);
 }
 
 // All rows of a prepared tile against one or two panels.
@@ -241,7 +241,7 @@ static void widen(int dtype, const uint8_t *w, size_t panel_step, int panels, in
   }
 }
 
-// Many rows: the output is visited once per DENSE_COLUMNS columns, while f32 panels of these columns stay in the cache.
+// The output is visited once per DENSE_COLUMNS columns, while of many rows f32 panels of these columns stay in the cache.
 static void multiply_dense(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
@@ -251,8 +251,8 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
   for (int64_t i = first; i < first + count; i += TILE_PANELS) {
     int panels = first + count - i < TILE_PANELS ? (int)(first + count - i) : TILE_PANELS;
     int64_t left = w->rows - i * 16;
-    for (int64_t k = 0; k < whole; k += few ? whole : DENSE_COLUMNS) {
-      int64_t k_count = few || whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
+    for (int64_t k = 0; k < whole; k += DENSE_COLUMNS) {
+      int64_t k_count = whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
       const uint8_t *at = w->panels + (size_t)i * bytes + (size_t)k * one;
       bool wide = !few && w->dtype != APUS_F32 && !in_pairs(w->dtype);
       if (wide) widen(w->dtype, at, bytes, panels, k_count, scratch);

@@ -54,7 +54,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
     apus_unpack_row(w, n, weights);
     for (int64_t m = 0; m < job->rows; m++) {
       float *out = p->out + (size_t)m * p->out_stride + n;
-      float sum = (p->add ? *out : 0) + (p->bias ? p->bias[n] : 0);
+      float sum = p->bias ? p->bias[n] : 0;
       if (apus_is_quantized(w->dtype)) {
         int64_t before = m * (w->columns / 32);
         for (int64_t k = 0; k < w->columns; k++) {
@@ -64,7 +64,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
         const float *x = (const float *)job->prepared + m * apus_round_up(w->columns, 2);
         for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
       }
-      *out = sum;
+      *out = p->add ? *out + sum : sum;
     }
   }
   free(weights);

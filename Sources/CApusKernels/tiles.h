@@ -1,42 +1,33 @@
 // The inner kernels, one body for every instruction set: an ISA file sets its target, defines TILE_ROWS, TILE_PANELS, DENSE_COLUMNS
 // (columns of a dense product between two visits of the output) and dot4, and includes this. A tile is up to TILE_ROWS rows of
-// activations against up to TILE_PANELS panels of 16 weight rows. A sum always starts from its
-// initial value and takes the columns in order, so its result does not depend on the tile it was in.
+// activations against up to TILE_PANELS panels of 16 weight rows. A sum always takes DENSE_COLUMNS columns in
+// order and is then added to the output, so its result does not depend on the tile it was in.
 #include "internal.h"
 #include "lanes.h"
 #include "panels.h"
 
-// What the sums start from: the bias (or NULL), and with `add` what `out` holds. Whole panels are loaded with constant indices,
-// which keeps the sums in registers.
-INLINE void start_sums(const int mr, const int panels, const float *bias, bool add, const float *out, size_t out_stride,
-                       int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
+// What the sums start from: the bias, or NULL. Constant indices keep them in registers.
+INLINE void start_sums(const int mr, const int panels, const float *bias, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
   f32x16 first[TILE_PANELS] = {};
   for (int p = 0; bias && p < panels; p++) first[p] = load_part(bias + p * 16, columns - p * 16);
-  if (!add || columns == panels * 16) {
-#pragma clang loop unroll(full)
-    for (int m = 0; m < mr; m++) {
-#pragma clang loop unroll(full)
-      for (int p = 0; p < panels; p++) sum[p][m] = add ? load16(out + (size_t)m * out_stride + p * 16) + first[p] : first[p];
-    }
-    return;
-  }
-  f32x16 part[TILE_ROWS][TILE_PANELS];
-  for (int m = 0; m < mr; m++) {
-    for (int p = 0; p < panels; p++) part[m][p] = load_part(out + (size_t)m * out_stride + p * 16, columns - p * 16) + first[p];
-  }
 #pragma clang loop unroll(full)
   for (int m = 0; m < mr; m++) {
 #pragma clang loop unroll(full)
-    for (int p = 0; p < panels; p++) sum[p][m] = part[m][p];
+    for (int p = 0; p < panels; p++) sum[p][m] = first[p];
   }
 }
 
-INLINE void store_sums(const int mr, const int panels, float *out, size_t out_stride, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
+// Stores finished sums, or with `add` adds them to what `out` holds: that may be a residual a thousand times as large, whose last place each of
+// the terms would lose.
+INLINE void store_sums(const int mr, const int panels, bool add, float *out, size_t out_stride, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
   if (columns == panels * 16) {
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
 #pragma clang loop unroll(full)
-      for (int p = 0; p < panels; p++) store16(out + (size_t)m * out_stride + p * 16, sum[p][m]);
+      for (int p = 0; p < panels; p++) {
+        float *at = out + (size_t)m * out_stride + p * 16;
+        store16(at, add ? load16(at) + sum[p][m] : sum[p][m]);
+      }
     }
     return;
   }
@@ -47,7 +38,11 @@ INLINE void store_sums(const int mr, const int panels, float *out, size_t out_st
     for (int p = 0; p < panels; p++) part[m][p] = sum[p][m];
   }
   for (int m = 0; m < mr; m++) {
-    for (int p = 0; p < panels; p++) store_part(out + (size_t)m * out_stride + p * 16, part[m][p], columns - p * 16);
+    for (int p = 0; p < panels; p++) {
+      float *at = out + (size_t)m * out_stride + p * 16;
+      int count = columns - p * 16;
+      store_part(at, add ? load_part(at, count) + part[m][p] : part[m][p], count);
+    }
   }
 }
 
@@ -224,11 +219,11 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
 #endif
 
 // `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
-// and, with `add`, what `out` holds.
+// and, with `add`, is added to what `out` holds.
 INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const uint8_t *panel, bool prefetches, const uint8_t *x,
                            int width, int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
   f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
-  start_sums(mr, 1, bias, add, out, out_stride, columns, sums);
+  start_sums(mr, 1, bias, columns, sums);
   for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(fine)) {
     weight_block w;
     i32x16 dots[2][TILE_ROWS];
@@ -245,7 +240,7 @@ INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const
       if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w.minimum[1], splat(row->sum[1]), sum[m]);
     }
   }
-  store_sums(mr, 1, out, out_stride, columns, sums);
+  store_sums(mr, 1, add, out, out_stride, columns, sums);
 }
 
 // ---- Dense weights ----------------------------------------------------------------------------------------------------
