@@ -71,10 +71,11 @@ package final class Attention: Sendable {
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let backend = context.backend
         let queryWidth = query.outputs, kvWidth = key.outputs
-        let projected = context.workspace.rows(.projected, count: x.count, width: queryWidth + 2 * kvWidth)
-        let queries = projected.columns(0..<queryWidth)
-        let keys = projected.columns(queryWidth..<queryWidth + kvWidth)
-        let values = projected.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)
+        let inner = context.workspace.rows(.inner, count: x.count, width: 2 * (queryWidth + kvWidth))
+        let queries = inner.columns(0..<queryWidth)
+        let keys = inner.columns(queryWidth..<queryWidth + kvWidth)
+        let values = inner.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)
+        let attended = inner.columns(queryWidth + 2 * kvWidth..<inner.width)
         backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)], context.precision)
         queryNorm?.onHeads(queries, size: headSize, backend)
         keyNorm?.onHeads(keys, size: headSize, backend)
@@ -86,7 +87,6 @@ package final class Attention: Sendable {
                     interleaved: rotation.interleaved)
             }
         }
-        let attended = context.workspace.rows(.attended, count: x.count, width: queryWidth)
         backend.attend(
             shape(cacheType: cacheType), queries: queries, keys: keys, values: values, segments: context.segments,
             caches: context.caches(layer: layer), bias: scores.bias, into: attended)

@@ -29,7 +29,7 @@ package final class CrossAttention: Sendable {
         _ encoded: Rows, _ segments: [Segment], in caches: [LayerCache], cacheType: DType, _ precision: ActivationPrecision, _ workspace: Workspace,
         _ backend: any Backend
     ) {
-        let width = key.outputs, both = workspace.rows(.projected, count: encoded.count, width: 2 * width)
+        let width = key.outputs, both = workspace.rows(.inner, count: encoded.count, width: 2 * width)
         let keys = both.columns(0..<width), values = both.columns(width..<2 * width)
         backend.linear(encoded, [key.product(into: keys), value.product(into: values)], precision)
         backend.store(shape(cacheType: cacheType), keys: keys, values: values, segments: segments, caches: caches)
@@ -38,8 +38,8 @@ package final class CrossAttention: Sendable {
     /// out = output(attend(x)), or added to what `out` holds.
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, _ context: ForwardContext) {
         let backend = context.backend, memories = context.memories
-        let queries = context.workspace.rows(.projected, count: x.count, width: query.outputs)
-        let attended = context.workspace.rows(.attended, count: x.count, width: query.outputs)
+        let inner = context.workspace.rows(.inner, count: x.count, width: 2 * query.outputs)
+        let queries = inner.columns(0..<query.outputs), attended = inner.columns(query.outputs..<inner.width)
         backend.linear(x, [query.product(into: queries)], context.precision)
         let segments = zip(context.segments, memories).map { Segment(rows: $0.rows, position: 0, prefix: $1.length) }
         backend.attendAcross(

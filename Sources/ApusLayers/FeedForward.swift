@@ -17,7 +17,7 @@ package final class FeedForward: Sendable {
     /// out = down(…), or added to what `out` holds.
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, _ context: ForwardContext) {
         let width = up.outputs, backend = context.backend
-        let both = context.workspace.rows(.gateUp, count: x.count, width: gate == nil ? width : 2 * width)
+        let both = context.workspace.rows(.inner, count: x.count, width: gate == nil ? width : 2 * width)
         let inner = both.columns(0..<width)
         if let gate {
             let ups = both.columns(width..<2 * width)

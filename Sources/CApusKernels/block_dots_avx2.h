@@ -16,8 +16,8 @@ INLINE int greatest_level(int dtype) {
 enum { COARSE, HIGH, LOW };
 
 // dots[m] = start (or what they hold) + factor · Σ of groups first ..< end of the levels with bytes of the rows' activations.
-INLINE void add_groups(const int mr, const __m256i *levels, const int bytes, const void *x, const int first, const int end, const int factor,
-                       const bool from_start, const int half, __m256i dots[TILE_ROWS][2]) {
+INLINE void add_groups(const int dtype, const int mr, const __m256i *levels, const int bytes, const void *x, const int first, const int end,
+                       const int factor, const bool from_start, const int half, __m256i dots[TILE_ROWS][2]) {
   __m256i sums[TILE_ROWS][2];
 #pragma clang loop unroll(full)
   for (int g = first; g < end; g++) {
@@ -36,7 +36,8 @@ INLINE void add_groups(const int mr, const __m256i *levels, const int bytes, con
   for (int m = 0; m < mr; m++) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < 2; i++) {
-      __m256i before = from_start ? _mm256_set1_epi32(apus_block_at(bytes != COARSE, x, m)->start[half]) : dots[m][i];
+      int32_t start = from_start && apus_level_offset(dtype) ? apus_block_at(bytes != COARSE, x, m)->start[half] : 0;
+      __m256i before = from_start ? _mm256_set1_epi32(start) : dots[m][i];
       dots[m][i] = _mm256_add_epi32(before, _mm256_madd_epi16(sums[m][i], factors));
     }
   }
@@ -54,15 +55,15 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
       const __m256i nibble = _mm256_set1_epi8(15);
       __m256i part[16];
       for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(levels[i], nibble);
-      add_groups(mr, part, COARSE, x, 0, 8, 1, true, 0, dots);
+      add_groups(dtype, mr, part, COARSE, x, 0, 8, 1, true, 0, dots);
       for (int i = 0; i < 16; i++) part[i] = _mm256_and_si256(_mm256_srli_epi16(levels[i], 4), nibble);
-      add_groups(mr, part, COARSE, x, 0, 8, 16, false, 0, dots);
+      add_groups(dtype, mr, part, COARSE, x, 0, 8, 16, false, 0, dots);
     } else {
 #pragma clang loop unroll(full)
       for (int bytes = fine ? HIGH : COARSE; bytes <= (fine ? LOW : COARSE); bytes++) {
 #pragma clang loop unroll(full)
         for (int g = h * per_half; g < (h + 1) * per_half; g += run) {
-          add_groups(mr, levels, bytes, x, g, g + run, bytes == HIGH ? 256 : 1, bytes != LOW && g == h * per_half, h, dots);
+          add_groups(dtype, mr, levels, bytes, x, g, g + run, bytes == HIGH ? 256 : 1, bytes != LOW && g == h * per_half, h, dots);
         }
       }
     }

@@ -6,15 +6,16 @@
 #include "attention_tasks.h"
 #include "gemm_kernels.h"
 
-// 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. `start` is −offset · Σ of the levels
-// (of each half where the weights have half-block scales, else of the whole in start[0]), which undoes the offset of unsigned
-// weight levels; `sum` is scale · Σ, for types with minima.
+// 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. Beside weights whose levels are offset to be
+// unsigned, `start` undoes that: −offset · Σ of the levels (of each half where the weights have half-block scales, else of the whole in
+// start[0]). Types without an offset have minima, for which `sum` is scale · Σ.
 typedef struct {
   int32_t quads[8];
-  int32_t start[2];
   float scale;
-  float sum[2];
-  int32_t unused;
+  union {
+    int32_t start[2];
+    float sum[2];
+  };
 } activation_block;
 
 // The same in 16 bits: a level is 256 · its byte of high.quads + its byte of `low`, both signed.
@@ -34,8 +35,8 @@ static inline const activation_block *apus_block_at(bool fine, const void *block
 }
 
 // Rows prepared for the tile kernels: whole tiles of `tile` rows, then one tile of the rows that are left.
-// Dense: [tile][K rounded up to 2][rows of the tile] of f32, or [tile][K / 2 rounded up][rows of the tile] of pairs of bf16
-// where the instruction set multiplies them. Quantised: [tile][K / 32][rows of the tile] of blocks, fine ones if so.
+// Pairs of bf16, where the instruction set multiplies them: [tile][K / 2 rounded up][rows of the tile]. Quantised: [tile][K / 32][rows of the
+// tile] of blocks, fine ones if so. f32 is not prepared, but read where it lies.
 typedef struct {
   const float *input;
   size_t input_stride;
@@ -45,9 +46,11 @@ typedef struct {
   void *out;
 } apus_prepare;
 
-// One product over prepared rows.
+// One product over rows, prepared ones if they need it.
 typedef struct {
   const apus_product *product;
+  const float *input;
+  size_t input_stride;
   const void *prepared;
   int64_t rows;
   bool fine;

@@ -45,25 +45,30 @@ static void multiply_task(void *context, int64_t task, int thread) {
   int64_t count = panels - first < job->panels_a_task ? panels - first : job->panels_a_task;
   float *scratch = apus_pool_scratch(job->pool, thread, WIDE_FLOATS * sizeof(float));
   product.out += (size_t)row * product.out_stride;
-  apus_multiply multiply = {.product = &product, .prepared = (const uint8_t *)job->prepare.out + (size_t)row * job->row_bytes,
+  const apus_prepare *p = &job->prepare;
+  apus_multiply multiply = {.product = &product, .input = p->input + (size_t)row * p->input_stride, .input_stride = p->input_stride,
+                            .prepared = (const uint8_t *)p->out + (size_t)row * job->row_bytes,
                             .rows = rows < job->rows_a_block ? rows : job->rows_a_block, .fine = job->prepare.fine};
   job->kernels->multiply(&multiply, first, count, scratch);
 }
 
+// 0 where rows are read as they lie.
 static size_t prepared_row_bytes(const apus_kernels *kernels, const apus_prepare *p) {
   if (apus_is_quantized(p->dtype)) return (size_t)(p->columns / 32) * apus_block_bytes(p->fine);
-  return (size_t)apus_round_up(p->columns, 2) * (p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? 2 : 4);
+  return p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? (size_t)apus_round_up(p->columns, 2) * 2 : 0;
 }
 
 static void run_products(linear_job *job) {
   const apus_prepare *p = &job->prepare;
   int threads = apus_pool_threads(job->pool), tile = job->kernels->tile_rows;
   job->row_bytes = prepared_row_bytes(job->kernels, p);
-  job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)p->rows);
   int64_t tiles = (p->rows + tile - 1) / tile, panels = 0;
   // Few tiles are parted, so that every thread has some of them; a single row is not worth it.
   job->parts = p->rows > 2 && tiles < 4 * threads ? threads : 1;
-  apus_pool_run(job->pool, tiles * job->parts, prepare_task, job);
+  if (job->row_bytes > 0) {
+    job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)p->rows);
+    apus_pool_run(job->pool, tiles * job->parts, prepare_task, job);
+  }
   // Many rows: each thread keeps to a block of them, which it prepared and whose results it goes on with, so that they stay in its cache.
   int64_t blocks = tiles >= LONG_BLOCK * threads ? threads : 1;
   job->rows_a_block = (tiles + blocks - 1) / blocks * tile;

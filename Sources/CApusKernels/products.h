@@ -24,8 +24,8 @@ INLINE void quantize_activations(const float *x, const bool fine, int offset, bo
   out->scale = greatest < INFINITY ? greatest / levels : NAN;
   int32_t sum[2] = {__builtin_reduce_add(halves ? level[0] : level[0] + level[1]), halves ? __builtin_reduce_add(level[1]) : 0};
   for (int i = 0; i < 2; i++) {
-    out->start[i] = -offset * sum[i];
-    out->sum[i] = out->scale * (float)sum[i];
+    if (offset > 0) out->start[i] = -offset * sum[i];
+    else out->sum[i] = out->scale * (float)sum[i];
   }
 }
 
@@ -38,7 +38,7 @@ INLINE bool in_pairs(int dtype) {
   return false;
 #endif
 }
-// Prepared elements of a row.
+// Elements of an interleaved row.
 INLINE int64_t prepared_count(int dtype, int64_t columns) { return (columns + 1) / 2 * (in_pairs(dtype) ? 1 : 2); }
 
 // Elements k ..< k + 16 of a row of activations.
@@ -102,6 +102,7 @@ static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
     else quantize_rows(false, p, tile, count, first, end);
     return;
   }
+  // In pairs of bf16.
   const float *rows[TILE_ROWS];
   for (int64_t m = 0; m < count; m++) rows[m] = p->input + (size_t)(row + m) * p->input_stride;
   int64_t elements = prepared_count(p->dtype, p->columns), groups = (elements + 15) / 16;
@@ -187,7 +188,8 @@ typedef struct {
   size_t panel_step, step;
   int panels;
   const float *x;
-  int width;
+  int width;        // rows
+  size_t x_stride;  // of activations that are read where they lie; pairs of bf16 lie interleaved
   int64_t k_count;
   const float *bias;
   bool add;
@@ -200,11 +202,15 @@ INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const
   f32x16 sum[TILE_PANELS][TILE_ROWS];
   float *out = j->out + (size_t)done * j->out_stride;
   start_sums(mr, panels, j->bias, j->columns, sum);
-  dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + done, 1, (size_t)j->width, j->k_count, sum);
+  if (in_pairs(dtype)) {
+    dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + done, 1, (size_t)j->width, j->k_count, sum);
+  } else {
+    dense_tile(dtype, mr, panels, j->w, j->panel_step, j->step, j->x + (size_t)done * j->x_stride, j->x_stride, 1, j->k_count, sum);
+  }
   store_sums(mr, panels, j->add, out, j->out_stride, j->columns, sum);
 }
 
-// All rows of a prepared tile against one or two panels.
+// All rows of a tile against one or two panels.
 INLINE void dense_rows(const int dtype, const dense_job *j) {
 #define TILE(mr)                                         \
   do {                                                   \
@@ -245,7 +251,8 @@ static void widen(int dtype, const uint8_t *w, size_t panel_step, int panels, in
 static void multiply_dense(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
-  int64_t whole = w->dtype == APUS_BF16 ? apus_round_up(w->columns, 2) : w->columns;
+  const bool pairs = in_pairs(w->dtype);
+  int64_t whole = pairs ? apus_round_up(w->columns, 2) : w->columns;
   size_t bytes = apus_panel_bytes(w->dtype, w->columns), one = w->dtype == APUS_F32 ? 64 : 32;
   bool few = job->rows <= TILE_ROWS;
   for (int64_t i = first; i < first + count; i += TILE_PANELS) {
@@ -254,14 +261,15 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
     for (int64_t k = 0; k < whole; k += DENSE_COLUMNS) {
       int64_t k_count = whole - k < DENSE_COLUMNS ? whole - k : DENSE_COLUMNS;
       const uint8_t *at = w->panels + (size_t)i * bytes + (size_t)k * one;
-      bool wide = !few && w->dtype != APUS_F32 && !in_pairs(w->dtype);
+      bool wide = !few && w->dtype != APUS_F32 && !pairs;
       if (wide) widen(w->dtype, at, bytes, panels, k_count, scratch);
-      const float *x = job->prepared;
+      const float *prepared = job->prepared;
       for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
         int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
         dense_job j = {.w = wide ? (const uint8_t *)scratch : at, .panel_step = wide ? DENSE_COLUMNS * 64 : bytes,
                        .step = wide || w->dtype != APUS_F16 ? 64 : 32, .panels = panels,
-                       .x = x + (in_pairs(w->dtype) ? k / 2 : k) * width, .width = width, .k_count = k_count,
+                       .x = pairs ? prepared + k / 2 * width : job->input + (size_t)m * job->input_stride + k, .width = width,
+                       .x_stride = job->input_stride, .k_count = k_count,
                        .bias = p->bias && k == 0 ? p->bias + i * 16 : NULL, .add = p->add || k > 0,
                        .out = p->out + (size_t)m * p->out_stride + i * 16, .out_stride = p->out_stride,
                        .columns = left < panels * 16 ? (int)left : panels * 16};
@@ -273,7 +281,7 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
         if (wide || w->dtype == APUS_F32) dense_rows_f32(&j);
         else if (w->dtype == APUS_F16) dense_rows_f16(&j);
         else dense_rows_bf16(&j);
-        x += width * prepared_count(w->dtype, w->columns);
+        if (pairs) prepared += width * prepared_count(w->dtype, w->columns);
       }
     }
   }

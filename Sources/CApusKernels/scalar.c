@@ -6,16 +6,12 @@
 #include "internal.h"
 #include "panels.h"
 
-// A prepared row is the row itself: products here take the weights back to f32 and the activations through the same
+// Products here take the weights back to f32 and the activations through the same
 // rounding as the fast kernels, so that what is compared is the arithmetic, not the rounding.
 static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
   if (part > 0) return;
   (void)parts;
   const float *row = p->input + (size_t)tile * p->input_stride;
-  if (!apus_is_quantized(p->dtype)) {
-    memcpy((float *)p->out + tile * apus_round_up(p->columns, 2), row, (size_t)p->columns * 4);
-    return;
-  }
   uint8_t *out = (uint8_t *)p->out + (size_t)(tile * (p->columns / 32)) * apus_block_bytes(p->fine);
   float levels = p->fine ? FINE_LEVELS : COARSE_LEVELS;
   for (int64_t b = 0; b < p->columns / 32; b++, out += apus_block_bytes(p->fine)) {
@@ -61,7 +57,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
           sum += weights[k] * activation(job->fine, apus_block_at(job->fine, job->prepared, before + k / 32), k % 32);
         }
       } else {
-        const float *x = (const float *)job->prepared + m * apus_round_up(w->columns, 2);
+        const float *x = job->input + (size_t)m * job->input_stride;
         for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
       }
       *out = p->add ? *out + sum : sum;

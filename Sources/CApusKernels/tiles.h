@@ -254,11 +254,24 @@ INLINE f32x16 load_dense(int dtype, const uint8_t *at, bool odd) {
   return (f32x16)(odd ? pair & 0xffff0000u : pair << 16);
 }
 
-// out[m][p · 16 + lane] = initial + Σ_k x[m · row_step + k · column_step] · w[p][k][lane]. Panels lie `panel_step` bytes
+// sum[p][m] += x[m · row_step] · column of the panels at `w`, or with `odd` the second of a pair of columns.
+INLINE void dense_column(const int dtype, bool odd, const int mr, const int panels, const uint8_t *w, size_t panel_step, const float *x,
+                         const size_t row_step, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
+  f32x16 weights[TILE_PANELS];
+#pragma clang loop unroll(full)
+  for (int p = 0; p < panels; p++) weights[p] = load_dense(dtype, w + (size_t)p * panel_step, odd);
+#pragma clang loop unroll(full)
+  for (int m = 0; m < mr; m++) {
+    f32x16 v = splat(x[(size_t)m * row_step]);
+#pragma clang loop unroll(full)
+    for (int p = 0; p < panels; p++) sum[p][m] = fma16(weights[p], v, sum[p][m]);
+  }
+}
+
+// sum[p][m] += Σ_k x[m · row_step + k · column_step] · w[p][k][lane]. Panels lie `panel_step` bytes
 // apart, columns (column pairs for bf16) `step` bytes. With BF16_DOT and bf16 weights an x is a pair of columns in bf16.
 INLINE void dense_tile(const int dtype, const int mr, const int panels, const uint8_t *w, size_t panel_step, size_t step,
                        const float *x, const size_t row_step, const size_t column_step, int64_t k_count, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
-  const int per = dtype == APUS_BF16 ? 2 : 1;
 #ifdef BF16_DOT
   if (dtype == APUS_BF16) {
     for (int64_t k = 0; k < k_count; k += 2, x += column_step, w += step) {
@@ -276,18 +289,11 @@ INLINE void dense_tile(const int dtype, const int mr, const int panels, const ui
     return;
   }
 #endif
-  for (int64_t k = 0; k < k_count; k += per, x += (size_t)per * column_step, w += step) {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < per; i++) {
-      f32x16 weights[TILE_PANELS];
-#pragma clang loop unroll(full)
-      for (int p = 0; p < panels; p++) weights[p] = load_dense(dtype, w + (size_t)p * panel_step, i);
-#pragma clang loop unroll(full)
-      for (int m = 0; m < mr; m++) {
-        f32x16 v = splat(x[(size_t)m * row_step + (size_t)i * column_step]);
-#pragma clang loop unroll(full)
-        for (int p = 0; p < panels; p++) sum[p][m] = fma16(weights[p], v, sum[p][m]);
-      }
-    }
+  const int per = dtype == APUS_BF16 ? 2 : 1;
+  int64_t k = 0;
+  for (; k + per <= k_count; k += per, x += (size_t)per * column_step, w += step) {
+    dense_column(dtype, false, mr, panels, w, panel_step, x, row_step, sum);
+    if (per == 2) dense_column(dtype, true, mr, panels, w, panel_step, x + column_step, row_step, sum);
   }
+  if (k < k_count) dense_column(dtype, false, mr, panels, w, panel_step, x, row_step, sum);
 }

@@ -1,4 +1,5 @@
 import ApusDescription
+import ApusLayers
 
 /// What a run will take of the memory, from its shapes alone: made before anything is allocated.
 package struct MemoryPlan: Sendable, Equatable {
@@ -141,14 +142,14 @@ package struct MemoryPlan: Sendable, Equatable {
     static let logitByteLimit = 64 << 20
 
     private static func workspaceByteCount(_ run: Run, tokens: Int) -> Int {
-        let c = run.description.width, layers = blocks(run)
-        let projected = layers.map { ($0.attention.heads + 2 * $0.attention.kvHeads) * $0.attention.headSize }.max() ?? 0
-        let attended = layers.map { $0.attention.heads * $0.attention.headSize }.max() ?? 0
-        let inner = layers.map { ($0.feedForward.kind == .gated ? 2 : 1) * $0.feedForward.width }.max() ?? 0
+        let c = Workspace.stride(run.description.width), layers = blocks(run)
+        let attention = layers.map { 2 * ($0.attention.heads + $0.attention.kvHeads) * $0.attention.headSize }.max() ?? 0
+        let feedForward = layers.map { ($0.feedForward.kind == .gated ? 2 : 1) * $0.feedForward.width }.max() ?? 0
+        let inner = Workspace.stride(max(attention, feedForward))
         let branch = layers.contains { $0.topology == .sequential(.sandwich) || $0.topology == .parallel(norms: .two) } ? c : 0
         // The residual, its norm and the result of the last norm; each buffer has one of gradients beside it, and all are f32.
-        let buffers = 2 * 4 * (3 * c + branch + projected + attended + inner)
-        let scratch = run.recompute == .none ? 4 * c : 4 * max(c, inner)
+        let buffers = 2 * 4 * (3 * c + branch + inner)
+        let scratch = run.recompute == .none ? 4 * c : 4 * max(c, feedForward)
         let logits = min(tokens * run.description.vocabularySize * 4, logitByteLimit)
         return tokens * (buffers + scratch + 2 * 4 * widthAcross(run)) + logits
     }

@@ -73,9 +73,9 @@ typedef struct {
   bool add;           // out += instead of out =
 } apus_product;
 
-// out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K]. Quantised weights are multiplied with
-// activations rounded to 8 bits a value, or 16 if `fine` and the weights have fewer than 8, a scale for 32 values; 16 bits take up to twice
-// the time where memory does not limit.
+// out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K], which no output overlaps. Quantised weights are
+// multiplied with activations rounded to 8 bits a value, or 16 if `fine` and the weights have fewer than 8, a scale for 32 values; 16 bits
+// take up to twice the time where memory does not limit.
 void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count);
 
