@@ -80,6 +80,9 @@ extension ModelSource {
         tables.charsMap = (try metadata.ints(prefix + "precompiled_charsmap") ?? []).map { UInt8(truncatingIfNeeded: $0) }
         tables.classification = try metadata.int(prefix + "cls_token_id")
         tables.separator = try metadata.int(prefix + "seperator_token_id")
+        tables.mask = try metadata.int(prefix + "mask_token_id")
+        tables.lowercases = try metadata.bool(prefix + "normalizer.lowercase")
+        tables.stripsAccents = try metadata.bool(prefix + "normalizer.strip_accents")
         return tables
     }
 }

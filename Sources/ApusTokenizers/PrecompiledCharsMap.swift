@@ -3,6 +3,8 @@ import ApusBase
 /// SentencePiece's compiled table of text replacements: a double array over bytes (darts-clone) and the texts it points to.
 /// Immutable after its initialiser.
 final class PrecompiledCharsMap: @unchecked Sendable {
+    /// What the table was made of.
+    let bytes: [UInt8]
     private let units: UnsafeMutablePointer<UInt32>
     private let unitCount: Int
     /// The replacements, each ended by a zero byte.
@@ -25,6 +27,7 @@ final class PrecompiledCharsMap: @unchecked Sendable {
             throw error("its tree of \(size) bytes must be made of units of 4 and leave room for texts in \(bytes.count) bytes")
         }
         guard bytes[bytes.count - 1] == 0 else { throw error("its last text must end with a zero byte") }
+        self.bytes = bytes
         unitCount = size / 4
         units = .allocate(capacity: unitCount)
         for unit in 0..<unitCount { units[unit] = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[4 + 4 * unit + $1]) << UInt32(8 * $1) } }

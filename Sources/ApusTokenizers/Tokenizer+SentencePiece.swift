@@ -41,6 +41,11 @@ extension Tokenizer {
                 suffix: settings.addsEOS ?? !isBPE ? named.eos.map { [$0] } ?? [] : []))
     }
 
+    /// Whether a SentencePiece file holds a unigram model.
+    package static func isUnigram(sentencePieceModel bytes: [UInt8], subject: String) throws(InputError) -> Bool {
+        try SentencePieceModel(bytes, subject: subject).kind == .unigram
+    }
+
     private static func control(_ text: String, _ vocabulary: Vocabulary) -> Int32? {
         vocabulary.id(text).flatMap { vocabulary.kinds[$0] == .control ? Int32($0) : nil }
     }

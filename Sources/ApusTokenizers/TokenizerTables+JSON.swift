@@ -1,17 +1,32 @@
 import ApusBase
 
 extension TokenizerTables {
-    /// A `tokenizer.json` that encodes as these tables of a byte-level BPE do.
+    /// A `tokenizer.json` that encodes as these tables do, those of a byte-level BPE, a WordPiece or a unigram model.
     ///
     /// - Throws: an `InputError` when the tables are wrong or no `tokenizer.json` can say what they do.
     package func tokenizerJSON() throws(InputError) -> JSON {
         _ = try Tokenizer(tables: self)
-        let recipe = try PreTokenizerRecipe(named: pre ?? "default", subject: subject)
-        return .object([
-            "version": .string("1.0"), "truncation": .null, "padding": .null, "added_tokens": .array(addedTokens), "normalizer": .null,
-            "pre_tokenizer": try preTokenizer(recipe), "post_processor": postProcessor(recipe),
-            "decoder": .object(byteLevel(addsPrefixSpace: true, usesPattern: true)), "model": .object(model(recipe)),
+        switch model {
+        case "bert": return wordPieceJSON()
+        case "t5": return try unigramJSON()
+        default: return try byteLevelJSON()
+        }
+    }
+
+    func tokenizerJSON(normalizer: JSON, preTokenizer: JSON, postProcessor: JSON, decoder: JSONObject, model: JSONObject) -> JSON {
+        .object([
+            "version": .string("1.0"), "truncation": .null, "padding": .null, "added_tokens": .array(addedTokens), "normalizer": normalizer,
+            "pre_tokenizer": preTokenizer, "post_processor": postProcessor, "decoder": .object(decoder), "model": .object(model),
         ])
+    }
+
+    private func byteLevelJSON() throws(InputError) -> JSON {
+        let recipe = try PreTokenizerRecipe(named: pre ?? "default", subject: subject)
+        let before = addsBOS ?? recipe.addsBOS ? bos : nil, after = addsEOS ?? false ? eos : nil
+        return tokenizerJSON(
+            normalizer: .null, preTokenizer: try preTokenizer(recipe),
+            postProcessor: template(before: before, after: after, startsSecond: true) ?? .object(byteLevel(addsPrefixSpace: true, usesPattern: true)),
+            decoder: byteLevel(addsPrefixSpace: true, usesPattern: true), model: model(recipe))
     }
 
     private func model(_ recipe: PreTokenizerRecipe) -> JSONObject {
@@ -59,16 +74,16 @@ extension TokenizerTables {
         ]
     }
 
-    /// BOS and EOS around a text, and around each text of a pair.
-    private func postProcessor(_ recipe: PreTokenizerRecipe) -> JSON {
-        let before = addsBOS ?? recipe.addsBOS ? bos : nil, after = addsEOS ?? false ? eos : nil
-        guard before != nil || after != nil else { return .object(byteLevel(addsPrefixSpace: true, usesPattern: true)) }
+    /// Tokens around a text, and around each text of a pair, where the second one need not have one before it; nil: none.
+    func template(before: Int?, after: Int?, startsSecond: Bool) -> JSON? {
+        guard before != nil || after != nil else { return nil }
         func token(_ id: Int?, _ type: Int) -> [JSON] {
             guard let id else { return [] }
             return [.object(["SpecialToken": .object(["id": .string(tokens.string(id)), "type_id": .integer(type)])])]
         }
         func part(_ name: String, _ type: Int) -> [JSON] {
-            token(before, type) + [.object(["Sequence": .object(["id": .string(name), "type_id": .integer(type)])])] + token(after, type)
+            token(type == 0 || startsSecond ? before : nil, type) + [.object(["Sequence": .object(["id": .string(name), "type_id": .integer(type)])])]
+                + token(after, type)
         }
         var special = JSONObject()
         for id in [before, after].compactMap({ $0 }) {

@@ -49,7 +49,8 @@ extension Tokenizer {
             suffix: try edge(tables.addsEOS ?? true, named.eos, "EOS", tables.subject))
     }
 
-    /// "bert": WordPiece, whose tokens start words with U+2581 instead of going on with "##".
+    /// "bert": WordPiece, whose tokens start words with U+2581 instead of going on with "##". Words of more than 100 characters are
+    /// unknown, as where the vocabulary comes from; llama.cpp takes them apart.
     static func wordPiece(_ tables: TokenizerTables, _ vocabulary: Vocabulary, _ named: NamedTokens) throws(InputError) -> Parts {
         let subject = tables.subject
         func token(_ id: Int?, _ text: String, _ key: String) throws(InputError) -> [Int32] {
@@ -60,10 +61,12 @@ extension Tokenizer {
         }
         let model = try WordPiece(
             vocabulary: vocabulary, startPrefix: "▁", continuationPrefix: "", unknown: named.unknown.map { Int($0) } ?? vocabulary.id("[UNK]"),
-            mostCharacters: .max, subject: subject)
+            subject: subject)
+        let lowercases = tables.lowercases ?? true
+        let normalizer = BertNormalizer(stripsAccents: tables.stripsAccents ?? lowercases, lowercases: lowercases)
         return Parts(
             vocabulary: vocabulary, model: .wordPiece(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
-            normalizer: Normalizer(steps: [.wellFormed, .bert(BertNormalizer())]), preTokenizer: PreTokenizer(stages: [.bert]),
+            normalizer: Normalizer(steps: [.wellFormed, .bert(normalizer)]), preTokenizer: PreTokenizer(stages: [.bert]),
             decoder: TokenDecoder(steps: [.sentencePiece(.droppedOnce)]),
             prefix: try token(tables.classification ?? tables.bos, "[CLS]", "cls_token_id"),
             suffix: try token(tables.separator, "[SEP]", "seperator_token_id"))

@@ -3,12 +3,18 @@ import ApusBase
 /// SentencePiece's BPE with a piece for each byte, the tokenizer of LLaMA 1 and 2, Mistral, Gemma and Phi-3, between `tokenizer.model` and the
 /// tables of a GGUF file. There user-defined pieces hold spaces, which are marks in the model's file.
 extension TokenizerTables {
+    /// The tables of a `tokenizer.model`; those of a unigram model are in `TokenizerTables+Unigram`.
+    ///
     /// - Parameters:
     ///   - config: the bytes of `tokenizer_config.json`, which names tokens and adds some.
     ///   - count: rows of the embedding; ids beyond the vocabulary become unused tokens.
     /// - Throws: an `InputError` when the model does what GGUF's tables have no words for.
     package init(sentencePieceModel bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
         let file = try SentencePieceModel(bytes, subject: subject)
+        if file.kind == .unigram {
+            try self.init(unigram: file, bytes, config: config, count: count)
+            return
+        }
         guard file.kind == .bpe, file.hasByteFallback, file.charsMap.isEmpty, !file.removesExtraSpaces, file.escapesSpaces, !file.spaceIsSuffix else {
             throw InputError(
                 subject, "only BPE with a piece for each byte that leaves texts as they are can be written as GGUF's tables",

@@ -28,6 +28,12 @@ package struct TokenizerTables: Sendable {
     package var charsMap: [UInt8] = []
     /// `cls_token_id`, `seperator_token_id` (so spelled): what BERT puts around a text.
     package var classification, separator: Int?
+    /// `mask_token_id`: stands for a hidden token.
+    package var mask: Int?
+    /// `normalizer.lowercase`, true unless said otherwise, and `normalizer.strip_accents`, like it unless said otherwise.
+    package var lowercases, stripsAccents: Bool?
+    /// What the tables cannot say of the tokenizer that they were made of, and what comes of it.
+    package var notes: [String] = []
 
     package init(
         subject: String, model: String, pre: String? = nil, tokens: StringTable, tokenTypes: [Int] = [],

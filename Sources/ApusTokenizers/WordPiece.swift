@@ -8,12 +8,18 @@ struct WordPiece: Sendable {
     let unknown: UInt32
     /// Longer words are unknown.
     let mostCharacters: Int
+    /// What tokens that go on begin with.
+    let continuationPrefix: [UInt8]
+
+    /// Of a word, as Hugging Face's tokenizers of BERT have it.
+    static let usualMostCharacters = 100
 
     /// - Parameters:
     ///   - startPrefix: what tokens that start a word begin with ("▁" in GGUF files), and
     ///   - continuationPrefix: those that go on with ("##").
     init(
-        vocabulary: Vocabulary, startPrefix: String = "", continuationPrefix: String = "##", unknown: Int?, mostCharacters: Int = 100, subject: String
+        vocabulary: Vocabulary, startPrefix: String = "", continuationPrefix: String = "##", unknown: Int?,
+        mostCharacters: Int = usualMostCharacters, subject: String
     ) throws(InputError) {
         guard let unknown else { throw InputError(subject, "a WordPiece vocabulary must name its unknown token") }
         self.unknown = UInt32(unknown)
@@ -21,7 +27,9 @@ struct WordPiece: Sendable {
         starts = TokenTrie(expectedByteCount: vocabulary.byteCount)
         continuations = TokenTrie(expectedByteCount: vocabulary.byteCount)
         let (start, further) = (Array(startPrefix.utf8), Array(continuationPrefix.utf8))
-        for id in 0..<vocabulary.count where CharacterBPE.isText(vocabulary.kinds[id]) {
+        self.continuationPrefix = further
+        // Where starts are marked, user-defined tokens are no parts of words.
+        for id in 0..<vocabulary.count where CharacterBPE.isText(vocabulary.kinds[id]) && (start.isEmpty || vocabulary.kinds[id] != .userDefined) {
             let text = vocabulary.text(id)
             if text.starts(with: start), text.count > start.count {
                 try starts.insert(UnsafeBufferPointer(rebasing: text[start.count...]), id, subject: subject)

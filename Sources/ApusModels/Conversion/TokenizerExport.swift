@@ -16,12 +16,12 @@ enum TokenizerExport {
     static func write(_ source: ModelSource, to folder: AtomicFolder) throws(InputError) -> (byteCount: Int, notes: [String]) {
         guard let gguf = source.gguf else { return (try copy(from: source.path, to: folder), []) }
         guard let model = try gguf.string("tokenizer.ggml.model") else { return (0, ["\(source.path): has no tokenizer, so the folder has none"]) }
-        guard model == "gpt2" || model == "llama" else {
+        guard ["gpt2", "llama", "bert", "t5"].contains(model) else {
             return (0, ["\(source.path): its tokenizer is of the kind \(model), which cannot be written into a folder; add the model's own"])
         }
         let tables = try ModelSource.tables(gguf, path: source.path)
         var byteCount = 0, config: JSONObject = ["clean_up_tokenization_spaces": .bool(false)]
-        if model == "gpt2" {
+        if model != "llama" {
             byteCount += try folder.write("tokenizer.json", tables.tokenizerJSON().serialized(pretty: true) + "\n")
             config["tokenizer_class"] = .string("PreTrainedTokenizerFast")
         } else {
@@ -31,7 +31,12 @@ enum TokenizerExport {
             config["add_eos_token"] = .bool(tables.addsEOS ?? false)
         }
         config["model_max_length"] = .integer(source.description.contextLength)
-        for (key, id) in [("bos_token", tables.bos), ("eos_token", tables.eos), ("unk_token", tables.unknown), ("pad_token", tables.padding)] {
+        let named = [
+            // BERT's first token is GGUF's for the beginning.
+            ("bos_token", model == "bert" ? nil : tables.bos), ("eos_token", tables.eos), ("unk_token", tables.unknown), ("pad_token", tables.padding),
+            ("cls_token", tables.classification), ("sep_token", tables.separator), ("mask_token", tables.mask),
+        ]
+        for (key, id) in named {
             guard let id, id >= 0, id < tables.tokens.count else { continue }
             config[key] = .string(tables.tokens.string(id))
         }
@@ -73,25 +78,41 @@ enum TokenizerExport {
         metadata.set(prefix + "token_type", .integers(tables.tokenTypes))
         if !tables.scores.isEmpty { metadata.set(prefix + "scores", .numbers(tables.scores)) }
         if tables.merges.count > 0 { metadata.set(prefix + "merges", .strings(tables.merges)) }
-        let ids = [("bos", tables.bos), ("eos", tables.eos), ("unknown", tables.unknown), ("padding", tables.padding)]
+        let ids = [
+            ("bos", tables.bos), ("eos", tables.eos), ("unknown", tables.unknown), ("padding", tables.padding), ("cls", tables.classification),
+            // So spelled in the format.
+            ("seperator", tables.separator), ("mask", tables.mask),
+        ]
         for (name, id) in ids { if let id { metadata.set("\(prefix)\(name)_token_id", .integer(id)) } }
         if let adds = tables.addsBOS { metadata.set(prefix + "add_bos_token", .bool(adds)) }
         if let adds = tables.addsEOS { metadata.set(prefix + "add_eos_token", .bool(adds)) }
         if let adds = tables.addsSpacePrefix { metadata.set(prefix + "add_space_prefix", .bool(adds)) }
+        if let removes = tables.removesExtraSpaces { metadata.set(prefix + "remove_extra_whitespaces", .bool(removes)) }
+        if !tables.charsMap.isEmpty { metadata.set(prefix + "precompiled_charsmap", .integers(tables.charsMap.map(Int.init)), as: .uint8) }
+        if let lowercases = tables.lowercases { metadata.set(prefix + "normalizer.lowercase", .bool(lowercases)) }
+        if let strips = tables.stripsAccents { metadata.set(prefix + "normalizer.strip_accents", .bool(strips)) }
         if let template = try source.chatTemplate() { metadata.set("tokenizer.chat_template", .string(template)) }
-        return []
+        return tables.notes
     }
 
-    /// A tokenizer.model says what llama.cpp needs of SentencePiece's pieces, their scores; a tokenizer.json beside it says no more.
+    /// A tokenizer.model of BPE says what llama.cpp needs of SentencePiece's pieces, their scores; a tokenizer.json beside it says no more.
+    /// Of a unigram model the tokenizer.json says all, the tokens that were added to it too.
     private static func tables(ofFolder path: String, count: Int) throws(InputError) -> TokenizerTables? {
         func contents(_ name: String) throws(InputError) -> [UInt8]? {
             fileExists(path + "/" + name) ? try FileReader.contents(of: path + "/" + name) : nil
         }
         let config = try contents("tokenizer_config.json")
-        if let bytes = try contents("tokenizer.model") {
-            return try TokenizerTables(sentencePieceModel: bytes, config: config, subject: path + "/tokenizer.model", count: count)
+        func model(_ name: String, onlyBPE: Bool = false) throws(InputError) -> TokenizerTables? {
+            guard let bytes = try contents(name), !Tokenizer.isTiktoken(bytes) else { return nil }
+            let subject = path + "/" + name
+            if onlyBPE, try Tokenizer.isUnigram(sentencePieceModel: bytes, subject: subject) { return nil }
+            return try TokenizerTables(sentencePieceModel: bytes, config: config, subject: subject, count: count)
         }
-        guard let bytes = try contents("tokenizer.json") else { return nil }
-        return try TokenizerTables(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json", count: count)
+        let json = try contents("tokenizer.json")
+        if let tables = try model("tokenizer.model", onlyBPE: json != nil) { return tables }
+        if let json { return try TokenizerTables(tokenizerJSON: json, config: config, subject: path + "/tokenizer.json", count: count) }
+        for name in ["spiece.model", "sentencepiece.bpe.model"] { if let tables = try model(name) { return tables } }
+        guard let bytes = try contents("vocab.txt") else { return nil }
+        return try TokenizerTables(vocabTxt: bytes, config: config, subject: path + "/vocab.txt", count: count)
     }
 }
