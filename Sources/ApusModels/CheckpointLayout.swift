@@ -129,6 +129,11 @@ struct ParameterPlace: Sendable, Equatable {
         ParameterPlace(tensor: tensor, rows: rows, isTransposed: isTransposed, offset: offset)
     }
 
+    /// Where the last rows of the parameter lie.
+    func last(_ count: Int) -> ParameterPlace {
+        count == rows.count ? self : ParameterPlace(tensor: tensor, rows: rows.dropping(rows.count - count), isTransposed: isTransposed, offset: offset)
+    }
+
     /// The shape of the tensor that holds a parameter of this shape.
     func tensorShape(of shape: [Int]) -> [Int] {
         let whole = [rows.total] + shape.dropFirst()

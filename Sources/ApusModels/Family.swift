@@ -28,6 +28,8 @@ protocol GGUFFamily: ConfiguredFamily {
     /// `general.architecture` of the files that this family reads.
     static var ggufArchitectures: Set<String> { get }
     static func description(of gguf: inout GGUFReader) throws(InputError) -> DecoderDescription
+    /// What its files say of a description that is theirs: they may lack what the model is run without.
+    static func ggufDescription(of description: DecoderDescription) -> DecoderDescription
     /// The architecture that a description's file is written as.
     static func ggufArchitecture(of description: DecoderDescription) -> String
     /// The layout of its files, queries, keys and values as llama.cpp's converter leaves them.
@@ -37,6 +39,7 @@ protocol GGUFFamily: ConfiguredFamily {
 }
 
 extension GGUFFamily {
+    static func ggufDescription(of description: DecoderDescription) -> DecoderDescription { description }
     static func ggufKeys(of description: DecoderDescription) -> [(String, GGUFValue)] { [] }
 }
 

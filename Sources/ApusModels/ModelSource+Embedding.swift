@@ -5,11 +5,12 @@ extension ModelSource {
     static let embeddingFiles = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"]
     static let poolingFolders = ["1_Pooling"]
 
-    /// How embeddings are made; nil when the folder has no `modules.json`.
+    /// How embeddings are made; nil when the folder has no `modules.json`, and the GGUF file no key for pooling.
     /// - Throws: an `InputError` for a file that cannot be read, and for a module or a switch of one that is not built here.
     public func embeddingRecipe() throws(InputError) -> EmbeddingRecipe? {
         let file = path + "/modules.json"
-        guard gguf == nil, fileExists(file) else { return nil }
+        if let gguf { return try EmbeddingRecipe(gguf, path: path) }
+        guard fileExists(file) else { return nil }
         guard let modules = try JSON(contentsOf: file, limit: 1 << 20).array else { throw InputError(file, "is no list of modules") }
         var recipe = EmbeddingRecipe()
         for (index, module) in modules.enumerated() {

@@ -19,6 +19,9 @@ struct RowMap: Sendable, Equatable {
         self.order = order
     }
 
+    /// Those behind the first rows of a parameter that lies in one piece.
+    func dropping(_ first: Int) -> RowMap { RowMap(count: count - first, first: self.first + first, total: total, order: order) }
+
     /// The parameter's row as it lies in the tensor's blocks, heads not yet put in order.
     func slot(of row: Int) -> Int { order.source(of: row) }
     /// The tensor's row of a slot.

@@ -9,13 +9,15 @@ extension ModelConversion {
     /// - Throws: an `InputError` when GGUF has no keys for an axis of the description.
     static func metadata(of source: ModelSource, _ transfers: [TensorTransfer]) throws(InputError) -> GGUFMetadata {
         if let gguf = source.gguf { return gguf }
-        let family = try ggufFamily(of: source), description = source.description, architecture = family.ggufArchitecture(of: description)
+        let family = try ggufFamily(of: source), description = family.ggufDescription(of: source.description)
+        let architecture = family.ggufArchitecture(of: description)
         var metadata = GGUFMetadata(description, architecture: architecture, path: source.path)
         for (key, value) in family.ggufKeys(of: description) { metadata.set("\(architecture).\(key)", value) }
+        if description.head == nil { try source.embeddingRecipe()?.write(to: &metadata, architecture: architecture) }
         var reader = GGUFReader(
             path: source.path, metadata, shapes: Dictionary(uniqueKeysWithValues: transfers.map { ($0.plan.name, $0.plan.shape) }),
             rotaryDivisors: rotaryDivisors(of: source), architecture: architecture)
-        try check(source, says: family.description(of: &reader), what: "GGUF files of \(architecture)", remedy: "convert to a folder")
+        try check(source, description, says: family.description(of: &reader), what: "GGUF files of \(architecture)", remedy: "convert to a folder")
         try reader.finish()
         return metadata
     }
@@ -51,14 +53,15 @@ extension ModelConversion {
         var reader = ConfigReader(path: source.path, config, tensors: Set(transfers.map(\.plan.name)))
         let modelType = config["model_type"]?.string ?? ""
         try check(
-            source, says: family.description(of: &reader), what: "the configuration of \(modelType)", remedy: "convert to a .gguf file")
+            source, source.description, says: family.description(of: &reader), what: "the configuration of \(modelType)",
+            remedy: "convert to a .gguf file")
         return config
     }
 
     private static func check(
-        _ source: ModelSource, says written: DecoderDescription, what: String, remedy: String
+        _ source: ModelSource, _ description: DecoderDescription, says written: DecoderDescription, what: String, remedy: String
     ) throws(InputError) {
-        let lost = source.description.differences(from: written)
+        let lost = description.differences(from: written)
         guard lost.isEmpty else {
             let some = lost.prefix(4).joined(separator: ", ") + (lost.count > 4 ? " and more" : "")
             throw InputError(source.path, "\(what) cannot say \(some)", remedy: remedy)

@@ -1,5 +1,6 @@
 import ApusBase
 import ApusCheckpoints
+import ApusDescription
 import ApusTensor
 
 /// A model on its way into a file or folder of another type or layout. All that can be wrong with the request shows when it is made.
@@ -44,7 +45,7 @@ public struct ModelConversion {
         }
         transfers = try isGGUF ? Self.ggufTransfers(source, type, destination) : Self.folderTransfers(source, type)
         header = try isGGUF ? .gguf(Self.metadata(of: source, transfers)) : .folder(Self.configuration(of: source, type, transfers))
-        if isGGUF { notes = TargetType.notes(transfers, wanted: type) }
+        if isGGUF { notes = try leftOut + TargetType.notes(transfers, wanted: type) }
     }
 
     /// Converts and writes. Nothing is left at the destination, or what was there before stays, unless all went well.
@@ -64,10 +65,12 @@ public struct ModelConversion {
             return Summary(tensors: transfers.count, bytes: writer.byteCount)
         }
         let folder = try AtomicFolder(path: destination)
+        let recipe = source.gguf == nil ? nil : try source.embeddingRecipe()
         var bytes = try folder.write("config.json", JSON.object(config).serialized(pretty: true) + "\n")
         let exported = try TokenizerExport.write(source, to: folder)
         notes += exported.notes
         bytes += exported.byteCount
+        if let recipe { bytes += try recipe.write(to: folder, width: source.description.width) }
         let writer = try SafetensorsWriter(path: folder.temporaryPath, tensors: transfers.map(\.plan), metadata: [("format", "pt")])
         try write(to: writer, on: backend, progress: progress)
         try folder.commit()
@@ -101,12 +104,13 @@ public struct ModelConversion {
         if source.gguf != nil {
             var transfers: [TensorTransfer] = []
             for entry in source.checkpoint.entries {
-                transfers.append(try transfer(whole: entry, TargetType.of(shape: entry.shape, wanted: type), in: source))
+                transfers.append(try transfer(whole: entry, TargetType.of(entry.name, shape: entry.shape, wanted: type), in: source))
             }
             return transfers
         }
-        let family = try ggufFamily(of: source), description = source.description
-        var transfers = try transfers(source, family.ggufLayout(of: description).places(of: description)) { TargetType.of(shape: $0, wanted: type) }
+        let family = try ggufFamily(of: source), description = family.ggufDescription(of: source.description)
+        let places = family.ggufLayout(of: description).places(of: description)
+        var transfers = try transfers(source, description, places) { TargetType.of($0, shape: $1, wanted: type) }
         if let divisors = rotaryDivisors(of: source) {
             transfers.append(
                 TensorTransfer(plan: TensorPlan("rope_freqs.weight", .f32, shape: [divisors.count])!, content: .values(divisors)))
@@ -114,9 +118,20 @@ public struct ModelConversion {
         return transfers
     }
 
+    /// A note on what of a folder's tensors has no place in a GGUF file.
+    private var leftOut: [String] {
+        get throws(InputError) {
+            guard source.gguf == nil else { return [] }
+            let kept = try Set(Self.ggufFamily(of: source).ggufDescription(of: source.description).parameters.map(\.name))
+            let names = source.description.parameters.filter { !kept.contains($0.name) }.map { source.places[$0.name]!.tensor } + source.carried.map(\.name)
+            guard let first = names.first else { return [] }
+            return ["\(source.path): left out, as GGUF files have no place for it: \(first)\(names.count > 1 ? " and \(names.count - 1) more" : "")"]
+        }
+    }
+
     private static func folderTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
         // A folder's tensors keep their names, with or without the prefix that files of bare models leave out.
-        var transfers = try transfers(source, source.folderPlaces ?? source.places) { _ in type }
+        var transfers = try transfers(source, source.description, source.folderPlaces ?? source.places) { _, _ in type }
         for entry in source.carried { transfers.append(try transfer(whole: entry, type, in: source)) }
         return transfers
     }
@@ -132,21 +147,21 @@ public struct ModelConversion {
 
     /// Every tensor of a layout, by where parameters lie in it, made of the parameters that it holds.
     private static func transfers(
-        _ source: ModelSource, _ places: [String: ParameterPlace], type: ([Int]) -> DType
+        _ source: ModelSource, _ description: DecoderDescription, _ places: [String: ParameterPlace], type: (String, [Int]) -> DType
     ) throws(InputError) -> [TensorTransfer] {
         var names: [String] = []
         var parts: [String: [TensorTransfer.Part]] = [:], shapes: [String: [Int]] = [:]
-        for parameter in source.description.parameters {
+        for parameter in description.parameters {
             let place = places[parameter.name]!
             if parts[place.tensor] == nil { names.append(place.tensor) }
             shapes[place.tensor] = place.tensorShape(of: parameter.shape)
             parts[place.tensor, default: []].append(
                 TensorTransfer.Part(
-                    entry: try source.entry(parameter.name), from: source.places[parameter.name]!, to: place,
+                    entry: try source.entry(parameter.name), from: source.places[parameter.name]!.last(parameter.shape[0]), to: place,
                     columns: parameter.shape.count < 2 ? 1 : parameter.shape[1]))
         }
         var transfers: [TensorTransfer] = []
-        for name in names { transfers.append(try transfer(name, shapes[name]!, parts[name]!, type(shapes[name]!), in: source)) }
+        for name in names { transfers.append(try transfer(name, shapes[name]!, parts[name]!, type(name, shapes[name]!), in: source)) }
         return transfers
     }
 

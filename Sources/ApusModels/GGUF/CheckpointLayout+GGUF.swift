@@ -17,6 +17,7 @@ extension CheckpointLayout {
         return CheckpointLayout(
             outer: [
                 .init("embedding", "token_embd"), .init("embeddingNorm", "token_embd_norm"), .init("positions", "position_embd"),
+                .init("tokenTypes", "token_types"),
                 .init("norm", "output_norm", offset: normOffset), .init("head", "output"),
             ],
             inner: gates + [

@@ -21,6 +21,7 @@ extension GGUFMetadata {
         ] {
             set(prefix + key, .integer(value))
         }
+        if description.embedding.tokenTypes > 0 { set("tokenizer.ggml.token_type_count", .integer(description.embedding.tokenTypes)) }
         switch description.norm {
         case .rms(let epsilon, _): set(prefix + "attention.layer_norm_rms_epsilon", .number(Double(epsilon)))
         case .layer(let epsilon): set(prefix + "attention.layer_norm_epsilon", .number(Double(epsilon)))

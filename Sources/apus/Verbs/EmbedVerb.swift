@@ -8,7 +8,7 @@ struct EmbedVerb: ParsableCommand {
         commandName: "embed", abstract: "Turn texts into vectors.",
         discussion: """
             The model is an encoder such as BERT or MiniLM. How a text's vector is made of its tokens' (pooling, length, the most tokens) stands in the \
-            files of sentence-transformers beside it; without them it is their mean as it is. A vector does not depend on the texts beside it.
+            files of sentence-transformers beside it, or in a GGUF file's metadata; without that it is their mean as it is. A vector does not depend on the texts beside it.
             """)
 
     @OptionGroup var options: ModelOptions
@@ -24,7 +24,10 @@ struct EmbedVerb: ParsableCommand {
         let texts = try texts(), source = try options.source(), tokenizer = try source.tokenizer()
         let encoder = try Encoder.load(source, on: options.run.makeBackend(), dtype: options.run.weightType())
         let recipe = try source.embeddingRecipe()
-        if recipe == nil { printError("\(source.path): has no modules.json, so the vectors are means of the tokens' vectors as they are") }
+        if recipe == nil {
+            let missing = source.path.hasSuffix(".gguf") ? "no pooling_type" : "no modules.json"
+            printError("\(source.path): has \(missing), so the vectors are means of the tokens' vectors as they are")
+        }
         var embedder = TextEmbedder(
             encoder, tokenizer: tokenizer, recipe: recipe ?? EmbeddingRecipe(), cacheType: options.run.kvDtype?.type ?? encoder.preferredCacheType)
         let vectors = try embedder.embed(texts)
