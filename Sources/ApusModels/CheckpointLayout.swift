@@ -48,24 +48,39 @@ struct CheckpointLayout: Sendable {
     var ignored: [String] = []
     /// Tensors that nothing here is computed with and that conversion hands on as they are, by how their names start.
     var carried: [String] = []
+    /// The same of heads, which users are told of.
+    var otherHeads: [String] = []
     /// Tensors that files may hold besides, and whose numbers must be those of the embedding.
     var copies: [String] = []
+    /// How older files end names, by how those end now.
+    var olderEndings: [(now: String, before: String)] = []
 
     init(
-        outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = [], copies: [String] = []
+        outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = [], otherHeads: [String] = [],
+        copies: [String] = [], olderEndings: [(now: String, before: String)] = []
     ) {
         self.outer = outer
         self.inner = inner
         self.optionalPrefix = optionalPrefix
         self.ignored = ignored
         self.carried = carried
+        self.otherHeads = otherHeads
         self.copies = copies
+        self.olderEndings = olderEndings
     }
 
     /// Whether conversion hands a tensor on as it is.
     func carries(_ name: String) -> Bool {
         let bare = name.hasPrefix(optionalPrefix) ? name.dropFirst(optionalPrefix.count) : name[...]
-        return carried.contains(where: bare.hasPrefix)
+        return carried.contains(where: bare.hasPrefix) || isOfOtherHead(name)
+    }
+
+    /// Whether a tensor is of a head that nothing here is computed with.
+    func isOfOtherHead(_ name: String) -> Bool { otherHeads.contains(where: name.hasPrefix) }
+
+    /// The name that older files give to a tensor, if they have another.
+    func olderName(of name: String) -> String? {
+        olderEndings.first { name.hasSuffix($0.now) }.map { name.dropLast($0.now.count) + $0.before }
     }
 
     /// Where each parameter of the description lies, under its canonical name.

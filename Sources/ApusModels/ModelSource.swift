@@ -49,10 +49,17 @@ public struct ModelSource: Sendable {
         if !prefix.isEmpty, checkpoint.entry(places["embedding.weight"]!.tensor) == nil {
             places = places.mapValues { $0.tensor.hasPrefix(prefix) ? $0.renamed(String($0.tensor.dropFirst(prefix.count))) : $0 }
         }
-        self.places = places
+        self.places = places.mapValues { place in
+            guard checkpoint.entry(place.tensor) == nil, let older = layout.olderName(of: place.tensor), checkpoint.entry(older) != nil else { return place }
+            return place.renamed(older)
+        }
         carried = checkpoint.entries.filter { layout.carries($0.name) }
         self.notes = notes
         self.notes += try checkTensors(layout)
+        let heads = carried.map(\.name).filter(layout.isOfOtherHead)
+        if let first = heads.first {
+            self.notes.append("\(checkpoint.path): the tensors of another head, \(first)\(heads.count > 1 ? " and \(heads.count - 1) more" : ""), are not used")
+        }
     }
 
     /// The tensor that holds a canonical parameter.

@@ -45,7 +45,7 @@ import Testing
     private func json(_ path: String) throws -> [JSON] { try #require(try JSON(contentsOf: path).array) }
 
     /// RoBERTa's positions lose those before its first.
-    @Test(arguments: ["bert-small", "roberta-small", "xlm-roberta-pad"]) func keepsStates(name: String) throws {
+    @Test(arguments: ["bert-small", "bert-older-names", "roberta-small", "xlm-roberta-pad"]) func keepsStates(name: String) throws {
         let source = EncoderTests.folder + name, idsOf = EncoderTests.folder + (name == "bert-older-names" ? "bert-small" : name)
         let ids = try json(idsOf + "/ids.json").map { $0.array!.map { Int32($0.int!) } }, wanted = try states(source, ids)
         try inFolder { folder in
@@ -109,5 +109,14 @@ import Testing
             let error = #expect(throws: InputError.self) { try recipe([("bert.pooling_type", .integer(1)), (key, value)]) }
             #expect(error?.location == "metadata " + key)
         }
+    }
+
+    /// The names that the first checkpoints have change nothing, and a head that is not used is told of.
+    @Test func readsOlderNames() throws {
+        let older = EncoderTests.folder + "bert-older-names", modern = EncoderTests.folder + "bert-small"
+        let ids = try json(modern + "/ids.json").map { $0.array!.map { Int32($0.int!) } }, source = try ModelSource(path: older)
+        #expect(try states(older, ids) == states(modern, ids))
+        #expect(source.description.maskedHead != nil)
+        #expect(source.notes == ["\(older): the tensors of another head, cls.seq_relationship.bias and 1 more, are not used"])
     }
 }

@@ -4,7 +4,7 @@ import json, pathlib, sys
 import tokenizers
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 out, minilm = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 small = dict(vocab_size=97, hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=72)
@@ -80,6 +80,26 @@ for seed, (name, (family, keys, lengths, recipe)) in enumerate(cases.items()):
         (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False))
     save_file(expected, folder / "expected.safetensors")
     (folder / "ids.json").write_text(json.dumps(ids))
+
+# bert-small as the first checkpoints were released: with TensorFlow's names of norms, and the heads of its pretraining.
+modern, older = out / "bert-small", out / "bert-older-names"
+torch.manual_seed(9)
+heads = {"transform.dense.weight": (48, 48), "transform.dense.bias": (48,), "transform.LayerNorm.weight": (48,), "transform.LayerNorm.bias": (48,),
+         "bias": (97,)}
+tensors = {"bert." + name: tensor for name, tensor in load_file(modern / "model.safetensors").items()}
+tensors |= {"cls.predictions." + name: torch.randn(shape) * 0.2 for name, shape in heads.items()}
+tensors |= {"cls.predictions.decoder.weight": tensors["bert.embeddings.word_embeddings.weight"].clone(),
+            "cls.seq_relationship.weight": torch.randn(2, 48), "cls.seq_relationship.bias": torch.randn(2)}
+for now, before in [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")]:
+    tensors = {name.replace(now, before): tensor for name, tensor in tensors.items()}
+older.mkdir(exist_ok=True)
+save_file(tensors, older / "model.safetensors", metadata={"format": "pt"})
+config = json.loads((modern / "config.json").read_text()) | {"architectures": ["BertForPreTraining"]}
+(older / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+rows = [torch.tensor([ids]) for ids in json.loads((modern / "ids.json").read_text())]
+models = [transformers.BertModel.from_pretrained(folder, attn_implementation="eager").eval() for folder in (modern, older)]
+with torch.no_grad():
+    assert all(torch.equal(*(model(row).last_hidden_state for model in models)) for row in rows), "transformers reads the older names otherwise"
 
 # The real model, whose folder says: mean of at most 256 tokens, normalised.
 texts = [

@@ -68,8 +68,10 @@ enum Bert: ConfiguredFamily {
             ], optionalPrefix: prefix,
             // Of the two names of the bias that of the product counts, which is the other's where the product is the embedding's.
             ignored: ["embeddings.position_ids"] + (own.map { [$0.tied ? decoder + ".bias" : head + ".bias"] } ?? []),
-            carried: ["pooler.", "cls.seq_relationship.", "classifier."] + (own == nil ? [head + "."] : []),
-            copies: own?.tied == true ? [decoder + ".weight"] : [])
+            carried: ["pooler."], otherHeads: ["cls.seq_relationship.", "classifier."] + (own == nil ? [head + "."] : []),
+            copies: own?.tied == true ? [decoder + ".weight"] : [],
+            // As TensorFlow called them, from where the first checkpoints came.
+            olderEndings: [(".LayerNorm.weight", ".LayerNorm.gamma"), (".LayerNorm.bias", ".LayerNorm.beta")])
     }
 
     static func config(of source: ModelSource) throws(InputError) -> JSONObject {
