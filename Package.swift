@@ -20,7 +20,7 @@ let package = Package(
         .target(name: "CApusKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "ApusBase"),
         .target(name: "ApusDescription"),
-        .target(name: "ApusTensor", dependencies: ["CApusKernels"]),
+        .target(name: "ApusTensor", dependencies: ["CApusKernels", "ApusBase"]),
         .target(name: "ApusTokenizers", dependencies: ["ApusBase"]),
         .target(name: "ApusTemplates", dependencies: ["ApusBase"]),
         .target(name: "ApusCheckpoints", dependencies: ["ApusTensor", "ApusBase"]),
@@ -33,7 +33,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
-        .target(name: "ApusAutograd", dependencies: ["ApusTensor"]),
+        .target(name: "ApusAutograd", dependencies: ["ApusTensor", "ApusBase"]),
         .target(name: "ApusLayers", dependencies: ["ApusAutograd", "ApusTensor", "ApusDescription"]),
         .target(
             name: "ApusModels",

@@ -1,3 +1,4 @@
+import ApusBase
 import ApusTensor
 
 /// Time and work of the products of a tape.
@@ -18,7 +19,7 @@ extension Tape {
             base.multiply(a, b, in: type, bias: bias, into: out, adds: adds)
             base.synchronize()
         }
-        meter!.seconds += Double(took.components.seconds) + Double(took.components.attoseconds) * 1e-18
+        meter!.seconds += took.seconds
         meter!.operations += 2 * Double(a.rows) * Double(b.rows) * Double(a.columns)
     }
 }

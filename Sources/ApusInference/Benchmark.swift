@@ -53,10 +53,6 @@ package struct SpeedResult: Sendable {
     }
 }
 
-extension Duration {
-    package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
-}
-
 extension [Double] {
     var median: Double {
         let sorted = sorted()

@@ -56,7 +56,7 @@ package struct StepBenchmark {
                 OptimizerStep(number: step, learningRate: configuration.optimizer.learningRate, gradientScale: clip.factor),
                 weights: model.parameters.weights, gradients: model.parameters.gradients, state: state, on: backend)
             backend.synchronize()
-            if step > 1 { results.append((start.duration(to: .now).inSeconds, model.tape.meter!)) }
+            if step > 1 { results.append((start.duration(to: .now).seconds, model.tape.meter!)) }
         }
         results.sort { $0.seconds < $1.seconds }
         (seconds, products) = results[results.count / 2]

@@ -28,7 +28,7 @@ extension TrainingRun {
             for note in try loader.summary().notes { notify(note) }
         }
         while step < last, !shouldStop() {
-            let start = ContinuousClock.now, outcome = try takeStep(), duration = start.duration(to: .now).inSeconds
+            let start = ContinuousClock.now, outcome = try takeStep(), duration = start.duration(to: .now).seconds
             loss = outcome.loss.crossEntropy
             (seconds, trained) = (seconds + duration, trained + outcome.tokens)
             sinceLog = (sinceLog.tokens + outcome.tokens, sinceLog.seconds + duration, sinceLog.steps + 1)
@@ -154,8 +154,4 @@ extension TrainingRun {
         getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return usage.ru_maxrss * 1024
     }
-}
-
-extension Duration {
-    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

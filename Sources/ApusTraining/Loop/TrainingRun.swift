@@ -92,7 +92,7 @@ package final class TrainingRun {
     }
 
     /// Seconds of the run, those before it was continued included.
-    var elapsedSeconds: Double { earlierSeconds + started.duration(to: .now).inSeconds }
+    var elapsedSeconds: Double { earlierSeconds + started.duration(to: .now).seconds }
 
     /// Numbers that are none would be laid to the training.
     private func checkWeights(_ path: String) throws(InputError) {
