@@ -1,3 +1,5 @@
+import CApusKernels
+
 /// One product of a shared input: out = input · matrixᵀ (+ bias), or added to what `out` holds.
 package struct Product {
     package var matrix: PackedMatrix
@@ -89,16 +91,14 @@ package enum ScoreBias: Sendable {
     /// position, both and the product rounded to bf16, is added before they are scaled.
     case slopes(Storage, inBF16: Bool)
     /// A number for each difference of key's position and query's, held between `-reach` and `reach`, is added to scaled scores:
-    /// f32 `[heads][2 · reach + 31]` as `makeDistances` lays it out.
+    /// f32, where `place` says.
     case distances(Storage, reach: Int)
 
     /// Asks for the number of each head and difference; nil without memory.
     package static func makeDistances(
         heads: Int, reach: Int, on backend: any Backend, _ value: (_ head: Int, _ distance: Int) -> Float
     ) -> ScoreBias? {
-        // The kernels read 16 at a time: the outermost are repeated.
-        let width = 2 * reach + 31
-        guard let storage = backend.allocate(byteCount: heads * width * 4) else { return nil }
+        guard let storage = backend.allocate(byteCount: distanceByteCount(heads: heads, reach: reach)) else { return nil }
         let bias = ScoreBias.distances(storage, reach: reach)
         bias.fillDistances(heads: heads, value)
         return bias
@@ -107,11 +107,19 @@ package enum ScoreBias: Sendable {
     /// Writes the numbers of `makeDistances` anew.
     package func fillDistances(heads: Int, _ value: (_ head: Int, _ distance: Int) -> Float) {
         guard case .distances(let storage, let reach) = self else { preconditionFailure("no numbers by distance") }
-        let width = 2 * reach + 31
+        // The kernels read 16 at a time: the outermost are repeated.
+        let furthest = reach + Int(APUS_DISTANCE_MARGIN)
         for head in 0..<heads {
-            for index in 0..<width { storage.floats[head * width + index] = value(head, min(max(index - reach - 15, -reach), reach)) }
+            for distance in -furthest...furthest {
+                storage.floats[Self.place(head: head, distance: distance, reach: reach)] = value(head, min(max(distance, -reach), reach))
+            }
         }
     }
+
+    /// Where the number of a head and a difference stands in `distances`.
+    package static func place(head: Int, distance: Int, reach: Int) -> Int { Int(apus_distance_place(Int64(reach), Int64(head), Int64(distance))) }
+
+    static func distanceByteCount(heads: Int, reach: Int) -> Int { heads * Int(apus_distance_width(Int64(reach))) * 4 }
 }
 
 /// The operations that a decoder needs of a device. Calls are queued in order and may return before they are done; results are

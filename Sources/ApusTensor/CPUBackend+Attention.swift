@@ -63,7 +63,7 @@ extension apus_attention {
         case nil: break
         case .slopes(let slopes, let inBF16): (self.slopes, slopes_in_bf16) = (UnsafePointer(slopes.floats), inBF16)
         case .distances(let distances, let reach):
-            precondition(distances.byteCount >= shape.heads * (2 * reach + 31) * 4)
+            precondition(distances.byteCount >= ScoreBias.distanceByteCount(heads: shape.heads, reach: reach))
             (self.distances, self.reach) = (UnsafePointer(distances.floats), Int64(reach))
         }
     }

@@ -125,9 +125,9 @@ INLINE void bias_scores(const attend_rows *r, int64_t row, int64_t start, f32x16
     if (a->soft_cap > 0) v[i] = a->soft_cap * tanh16(v[i] / a->soft_cap);
     if (a->distances) {
       // Of the first lane; 16 lie side by side, and beyond the reach all are one.
-      int64_t distance = start + i * 16 - position_of(r, row), least = -a->reach - 15;
+      int64_t distance = start + i * 16 - position_of(r, row), least = -a->reach - APUS_DISTANCE_MARGIN;
       distance = distance < least ? least : distance > a->reach ? a->reach : distance;
-      v[i] += load16(a->distances + (int64_t)head_of(r, row) * (2 * a->reach + 31) + a->reach + 15 + distance);
+      v[i] += load16(a->distances + apus_distance_place(a->reach, head_of(r, row), distance));
     }
     if (!a->slopes) continue;
     float slope = a->slopes[head_of(r, row)];

@@ -19,7 +19,7 @@ typedef struct {
   const apus_attended *sequences;
   int count, compute;
   float *query_parts;      // of each sequence's parts but the first: [T, H, D]
-  float *distance_parts;   // of each sequence's parts: [heads][2 · reach + 31]; NULL: not wanted
+  float *distance_parts;   // of each sequence's parts: [heads][apus_distance_width]; NULL: not wanted
   float *distance_gradient;
 } backward_job;
 
@@ -32,7 +32,7 @@ static int parts_of(const backward_job *job, const apus_attended *s) {
 static size_t query_floats(const backward_job *job, const apus_attended *s) {
   return (size_t)s->queries_count * (size_t)(job->shape->heads * job->shape->head_size);
 }
-static size_t distance_floats(const backward_job *job) { return (size_t)job->shape->heads * (size_t)(2 * job->shape->reach + 31); }
+static size_t distance_floats(const backward_job *job) { return (size_t)job->shape->heads * (size_t)apus_distance_width(job->shape->reach); }
 
 static apus_visible visible_of(const backward_job *job, const apus_attended *s) {
   return (apus_visible){.window = job->shape->window, .prefix = s->prefix, .queries = s->queries_count, .keys = s->keys_count};
@@ -108,12 +108,12 @@ static void add_parts_task(void *context, int64_t task, int thread) {
 
 // Adds up the gradients of distances; those of repeated places belong to the number that is repeated.
 static void add_distances(const backward_job *job, int parts) {
-  int64_t numbers = 2 * job->shape->reach + 1, width = numbers + 30;
+  int64_t width = apus_distance_width(job->shape->reach), first = APUS_DISTANCE_MARGIN, last = width - 1 - APUS_DISTANCE_MARGIN;
   for (int64_t head = 0; head < job->shape->heads; head++) {
     float *to = job->distance_gradient + head * width;
     for (int part = 0; part < parts; part++) {
       const float *from = job->distance_parts + distance_floats(job) * (size_t)part + head * width;
-      for (int64_t i = 0; i < width; i++) to[i < 15 ? 15 : i < 15 + numbers ? i : 14 + numbers] += from[i];
+      for (int64_t i = 0; i < width; i++) to[i < first ? first : i < last ? i : last] += from[i];
     }
   }
 }

@@ -12,9 +12,9 @@ INLINE bool has_bias(const apus_attention *a) { return a->soft_cap > 0 || a->slo
 
 // Where the number of the farthest of 16 queries from `query` on stands in a table of distances; those of the others follow.
 INLINE int64_t distance_place(const apus_attention *a, int head, int64_t key, int64_t query) {
-  int64_t distance = key - query - 15, least = -a->reach - 15;
+  int64_t distance = key - query - 15, least = -a->reach - APUS_DISTANCE_MARGIN;
   distance = distance < least ? least : distance > a->reach ? a->reach : distance;
-  return (int64_t)head * (2 * a->reach + 31) + a->reach + 15 + distance;
+  return apus_distance_place(a->reach, head, distance);
 }
 
 // The soft cap of scaled scores, and what slopes and distances add to them; `inner` is the slope of the cap.

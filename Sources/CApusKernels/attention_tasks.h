@@ -26,7 +26,7 @@ typedef struct {
   int64_t first, count;
   float *query_gradient;  // [T, H, D]
   size_t query_gradient_stride;
-  float *distance_gradient;  // [heads][2 · reach + 31] or NULL: added to, also in the repeated places
+  float *distance_gradient;  // [heads][apus_distance_width] or NULL: added to, also in the repeated places
 } apus_gradient_task;
 
 // Scratch: apus_attend_task_floats, apus_gradient_task_floats.

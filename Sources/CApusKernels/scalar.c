@@ -104,7 +104,7 @@ static void attend(const apus_attention *a, const apus_segment *s, int kv_head, 
       if (a->slopes) weights[k] += a->slopes_in_bf16 ? rounded(rounded((float)k) * slope) * a->scale : slope * (float)(k - position);
       if (a->distances) {
         int64_t distance = k - position < -a->reach ? -a->reach : k - position > a->reach ? a->reach : k - position;
-        weights[k] += a->distances[(int64_t)head_number * (2 * a->reach + 31) + a->reach + 15 + distance];
+        weights[k] += a->distances[apus_distance_place(a->reach, (int64_t)head_number, distance)];
       }
       if (weights[k] > greatest) greatest = weights[k];
     }

@@ -46,7 +46,7 @@ static float value_at(const scalar_query *q, int64_t k, int d) {
 static int64_t distance_at(const scalar_query *q, int64_t k) {
   int64_t reach = q->shape->reach, distance = k - q->query;
   distance = distance < -reach ? -reach : distance > reach ? reach : distance;
-  return (int64_t)q->head * (2 * reach + 31) + reach + 15 + distance;
+  return apus_distance_place(reach, q->head, distance);
 }
 
 // The score of a key; `inner` is the slope of the soft cap there.

@@ -147,10 +147,10 @@ static void attention(int dtype) {
   if (between(0, 2) == 0) a.slopes = slopes;
   a.slopes_in_bf16 = between(0, 1);
   a.reach = between(0, 90);
-  size_t width = (size_t)(2 * a.reach + 31);
+  size_t width = (size_t)apus_distance_width(a.reach);
   float *distances = numbers((size_t)a.heads * width, 3);
   for (size_t i = 0; i < (size_t)a.heads * width; i++) {
-    size_t place = i % width, least = 15, most = width - 16;
+    size_t place = i % width, least = APUS_DISTANCE_MARGIN, most = width - 1 - APUS_DISTANCE_MARGIN;
     distances[i] = distances[i - place + (place < least ? least : place > most ? most : place)];
   }
   if (!a.slopes && between(0, 1)) a.distances = distances;

@@ -103,10 +103,10 @@ static void release(written *w) {
 
 // Numbers of a table of distances, the outermost repeated.
 static float *distance_numbers(const apus_attention *a) {
-  size_t width = (size_t)(2 * a->reach + 31), count = (size_t)a->heads * width;
+  size_t width = (size_t)apus_distance_width(a->reach), count = (size_t)a->heads * width;
   float *distances = numbers(count, 3);
   for (size_t i = 0; i < count; i++) {
-    size_t place = i % width, least = 15, most = width - 16;
+    size_t place = i % width, least = APUS_DISTANCE_MARGIN, most = width - 1 - APUS_DISTANCE_MARGIN;
     distances[i] = distances[i - place + (place < least ? least : place > most ? most : place)];
   }
   return distances;
@@ -121,7 +121,7 @@ void attention_in_training(int compute, int type) {
   if (between(0, 2) == 0) a.slopes = slopes;
   a.slopes_in_bf16 = between(0, 1);
   a.reach = between(0, 90);
-  size_t distance_count = (size_t)a.heads * (size_t)(2 * a.reach + 31);
+  size_t distance_count = (size_t)a.heads * (size_t)apus_distance_width(a.reach);
   float *distances = distance_numbers(&a);
   if (!a.slopes && between(0, 1)) a.distances = distances;
   if (between(0, 2) == 0) a.soft_cap = (float)between(1, 30);

@@ -25,9 +25,11 @@ final class DistanceOperation: Operation {
     func backward(_ tape: Tape) {
         tape.prepareGradient(of: table.storage)
         tape.synchronize()
-        let heads = table.columns, width = buckets.count + 30, gradient = tape.distanceGradient(distances).floats
+        let heads = table.columns, reach = buckets.count / 2, gradient = tape.distanceGradient(distances).floats
         for head in 0..<heads {
-            for (place, bucket) in buckets.enumerated() { tableGradient?.floats[bucket * heads + head] += gradient[head * width + 15 + place] }
+            for distance in -reach...reach {
+                tableGradient?.floats[buckets[reach + distance] * heads + head] += gradient[ScoreBias.place(head: head, distance: distance, reach: reach)]
+            }
         }
         tape.finish(table.storage)
     }

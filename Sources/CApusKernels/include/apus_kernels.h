@@ -125,6 +125,15 @@ typedef struct {
   float *log_sums;       // [T, H]: log of the sum of exponentials of a query's scores; NULL: not wanted
 } apus_segment;
 
+// Numbers by distance, those of differences from -reach to reach for each head: [heads][apus_distance_width]. The outermost
+// APUS_DISTANCE_MARGIN of a row on either side repeat those of -reach and reach, so that 16 side by side can be read from any.
+enum { APUS_DISTANCE_MARGIN = 15 };
+static inline int64_t apus_distance_width(int64_t reach) { return 2 * (reach + APUS_DISTANCE_MARGIN) + 1; }
+// Where a head's number of a difference stands.
+static inline int64_t apus_distance_place(int64_t reach, int64_t head, int64_t distance) {
+  return head * apus_distance_width(reach) + APUS_DISTANCE_MARGIN + reach + distance;
+}
+
 typedef struct {
   int heads, kv_heads, head_size;
   int kv_dtype;          // APUS_F32, APUS_F16 or APUS_BF16
@@ -133,9 +142,7 @@ typedef struct {
   float soft_cap;        // c: scaled scores become c · tanh(score / c); 0: they stay
   const float *slopes;   // [heads] of ALiBi, added as slope · (key's position - query's); NULL: none
   bool slopes_in_bf16;   // instead slope · key's position, both and the product in bf16, is added before the scores are scaled
-  // Added to scaled scores by key's position - query's, held between -reach and reach: [heads][2 · reach + 31]. A difference stands
-  // `reach + 15` behind its own value, and the outermost 15 on either side repeat those of -reach and reach. NULL: none.
-  const float *distances;
+  const float *distances;  // numbers added to scaled scores by key's position - query's, held between -reach and reach; NULL: none
   int64_t reach;
   const apus_segment *segments;
   int segment_count;

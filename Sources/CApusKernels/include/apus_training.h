@@ -56,7 +56,7 @@ typedef struct {
 } apus_attended;
 
 // Gradients of apus_attend, products in `compute` (APUS_F32 or APUS_BF16). Of `shape` all but its segments count. With
-// `distance_gradient` [heads][2 · reach + 31] the gradient of shape->distances is added to it, in the places of the numbers themselves, not
+// `distance_gradient` [heads][apus_distance_width] the gradient of shape->distances is added to it, in the places of the numbers themselves, not
 // of those that repeat them. No matrix of scores is made (Dao 2023): memory for at most three gradients of the queries, in the pool.
 void apus_attend_backward(const apus_kernels *, apus_pool *, int compute, const apus_attention *shape, const apus_attended *segments,
                           int segment_count, float *distance_gradient);
