@@ -134,6 +134,27 @@ import Testing
             data: {train: [a]}
             """
         #expect(try read(keys).model.description.description == Preset.named("bloom-560m")[0].description)
+        let plainNorms = "gated: false, norm: layer, feed_forward_bias: true, context_length: 2048"
+        let biased = plainNorms + ", attention_input_bias: true, attention_output_bias: true, position_offset: 2"
+        for (preset, keys) in [
+            (
+                "gpt-j-6b",
+                """
+                architecture: gptj, vocabulary_size: 50400, width: 4096, layers: 28, heads: 16, \(plainNorms), activation: gelu_tanh, topology: parallel,
+                  rotary_style: interleaved, rotary_fraction: 0.25, tied: false, head_bias: true
+                """
+            ),
+            ("opt-125m", "architecture: opt, vocabulary_size: 50272, width: 768, layers: 12, heads: 12, \(biased), activation: relu, position: learned"),
+            (
+                "xglm-564m",
+                """
+                architecture: xglm, vocabulary_size: 256008, width: 1024, layers: 24, heads: 16, \(biased), activation: gelu, position: sinusoidal,
+                  scale_embedding: true
+                """
+            ),
+        ] {
+            #expect(try read("model: {\(keys)}\ndata: {train: [a]}").model.description.description == Preset.named(preset)[0].description, "\(preset)")
+        }
     }
 
     @Test func theDocumentationListsEveryKey() throws {

@@ -2,7 +2,7 @@ import ApusBase
 import ApusDescription
 
 /// ChatGLM-6B (Du et al. 2022) and its successors ChatGLM2 and ChatGLM3, which share a model type and little else.
-enum ChatGLM: Family {
+enum ChatGLM: ConfiguredFamily {
     static let modelTypes: Set<String> = ["chatglm"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
@@ -89,6 +89,19 @@ enum ChatGLM: Family {
                 .init("embedding", "transformer.embedding.word_embeddings"), .init("norm", "transformer.encoder.final_layernorm"),
                 .init("head", "transformer.output_layer"),
             ], inner: common + gates.map { .init($0, up, .stacked(gates)) }, ignored: ["rotary_pos_emb.inv_freq"])
+    }
+
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject {
+        let description = source.description, layer = description.layers[0]
+        guard let infilling = description.infilling, infilling.masks.count == 2 else { return try GLM.config(of: source) }
+        return [
+            "architectures": .array([.string("ChatGLMModel")]), "model_type": .string("chatglm"), "position_encoding_2d": .bool(true),
+            "vocab_size": .integer(description.vocabularySize), "hidden_size": .integer(description.width),
+            "num_layers": .integer(description.layers.count), "num_attention_heads": .integer(layer.attention.heads),
+            "inner_hidden_size": .integer(layer.feedForward.width), "layernorm_epsilon": .decimal(description.norm.epsilon),
+            "max_sequence_length": .integer(description.contextLength), "tie_word_embeddings": .bool(description.head!.tied),
+            "bos_token_id": .integer(infilling.start), "gmask_token_id": .integer(infilling.masks[0]), "mask_token_id": .integer(infilling.masks[1]),
+        ]
     }
 }
 

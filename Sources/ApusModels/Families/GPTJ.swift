@@ -2,7 +2,7 @@ import ApusBase
 import ApusDescription
 
 /// GPT-J (Wang & Komatsuzaki 2021): both sublayers read one norm; a part of each head turns, in adjacent pairs.
-enum GPTJ: Family {
+enum GPTJ: ConfiguredFamily {
     static let modelTypes: Set<String> = ["gptj"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
@@ -39,5 +39,18 @@ enum GPTJ: Family {
                 .init("feedForward.up", "transformer.h.#.mlp.fc_in"),
                 .init("feedForward.down", "transformer.h.#.mlp.fc_out"),
             ], ignored: [".attn.bias", ".attn.masked_bias"])
+    }
+
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject {
+        let description = source.description, layer = description.layers[0]
+        var config: JSONObject = [
+            "architectures": .array([.string("GPTJForCausalLM")]), "model_type": .string("gptj"),
+            "vocab_size": .integer(description.vocabularySize), "n_embd": .integer(description.width),
+            "n_layer": .integer(description.layers.count), "n_head": .integer(layer.attention.heads), "n_inner": .integer(layer.feedForward.width),
+            "activation_function": .string(layer.feedForward.activation.transformersName), "n_positions": .integer(description.contextLength),
+            "layer_norm_epsilon": .decimal(description.norm.epsilon), "tie_word_embeddings": .bool(description.head!.tied),
+        ]
+        if case .rotary(let rotary) = description.position { config["rotary_dim"] = .integer(rotary.dimensions) }
+        return config
     }
 }

@@ -2,7 +2,7 @@ import ApusBase
 import ApusDescription
 
 /// OPT (Zhang et al. 2022): learned positions from the third row on; the 350M has its norms after the sublayers, and narrow embeddings.
-enum OPT: Family {
+enum OPT: ConfiguredFamily {
     static let modelTypes: Set<String> = ["opt"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
@@ -42,5 +42,19 @@ enum OPT: Family {
                 .init("feedForward.up", "model.decoder.layers.#.fc1"),
                 .init("feedForward.down", "model.decoder.layers.#.fc2"),
             ], optionalPrefix: "model.")
+    }
+
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject {
+        let description = source.description, layer = description.layers[0], isPre = layer.topology == .sequential(.pre)
+        return [
+            "architectures": .array([.string("OPTForCausalLM")]), "model_type": .string("opt"),
+            "vocab_size": .integer(description.vocabularySize), "hidden_size": .integer(description.width),
+            "word_embed_proj_dim": .integer(description.embedding.width ?? description.width),
+            "num_hidden_layers": .integer(description.layers.count), "num_attention_heads": .integer(layer.attention.heads),
+            "ffn_dim": .integer(layer.feedForward.width), "activation_function": .string(layer.feedForward.activation.transformersName),
+            "max_position_embeddings": .integer(description.contextLength), "enable_bias": .bool(layer.attention.inputBias),
+            "do_layer_norm_before": .bool(isPre), "_remove_final_layer_norm": .bool(isPre && !description.finalNorm),
+            "tie_word_embeddings": .bool(description.head!.tied),
+        ]
     }
 }

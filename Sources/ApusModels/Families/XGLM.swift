@@ -2,7 +2,7 @@ import ApusBase
 import ApusDescription
 
 /// XGLM (Lin et al. 2021): sinusoidal positions from the third on, added to embeddings scaled by √C.
-enum XGLM: Family {
+enum XGLM: ConfiguredFamily {
     static let modelTypes: Set<String> = ["xglm"]
 
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
@@ -40,5 +40,17 @@ enum XGLM: Family {
                 .init("feedForward.up", layer + "fc1"),
                 .init("feedForward.down", layer + "fc2"),
             ], optionalPrefix: "model.", ignored: ["embed_positions.weights"])
+    }
+
+    static func config(of source: ModelSource) throws(InputError) -> JSONObject {
+        let description = source.description, layer = description.layers[0]
+        return [
+            "architectures": .array([.string("XGLMForCausalLM")]), "model_type": .string("xglm"),
+            "vocab_size": .integer(description.vocabularySize), "d_model": .integer(description.width),
+            "num_layers": .integer(description.layers.count), "attention_heads": .integer(layer.attention.heads),
+            "ffn_dim": .integer(layer.feedForward.width), "activation_function": .string(layer.feedForward.activation.transformersName),
+            "max_position_embeddings": .integer(description.contextLength), "scale_embedding": .bool(description.embedding.scale != 1),
+            "tie_word_embeddings": .bool(description.head!.tied),
+        ]
     }
 }

@@ -11,6 +11,9 @@ extension ModelDescriptionKeys {
                 return ("rotary_fraction", "\(rotaryDimensions) elements of a head would turn, which must be an even number of at least 2")
             }
         }
+        if positionOffset > 0, position != .learned, position != .sinusoidal {
+            return ("position_offset", "\(position.rawValue) positions have no rows that could stand before the first")
+        }
         if window != nil, mask != .causal { return ("window", "a window stands against the mask \(mask.rawValue)") }
         if topology != .sequential, normPlacement != .pre {
             return ("norm_placement", "parallel blocks have their norms before the sublayers, not \(normPlacement.rawValue)")
@@ -37,8 +40,8 @@ extension ModelDescriptionKeys {
         return DecoderDescription(
             architecture: architecture, vocabularySize: vocabularySize, width: width, contextLength: contextLength, norm: kind,
             finalNorm: normPlacement != .post && normPlacement != .deep_norm, position: positionEncoding,
-            embedding: EmbeddingDescription(norm: embeddingNorm), layers: Array(repeating: layer, count: layers),
-            head: HeadDescription(tied: tied))
+            embedding: EmbeddingDescription(scale: scaleEmbedding ? Float(width).squareRoot() : 1, norm: embeddingNorm),
+            layers: Array(repeating: layer, count: layers), head: HeadDescription(tied: tied, bias: headBias))
     }
 
     private var attentionMask: AttentionMask {
@@ -81,8 +84,8 @@ extension ModelDescriptionKeys {
         return switch position {
         case .rotary: .rotary(rotary)
         case .rotary_2d: .rotary2D(rotary)
-        case .learned: .learned(offset: 0)
-        case .sinusoidal: .sinusoidal(offset: 0)
+        case .learned: .learned(offset: positionOffset)
+        case .sinusoidal: .sinusoidal(offset: positionOffset)
         case .alibi: .alibi(.afterScaling)
         case .none: .none
         }

@@ -26,6 +26,7 @@ package struct ModelDescriptionKeys: Equatable, Sendable {
     package var normPlacement = NormOrder.pre
     package var topology = Topology.sequential
     package var position = Position.rotary
+    package var positionOffset = 0
     package var rotaryBase = 10000.0
     package var rotaryFraction = 1.0
     package var rotaryStyle = RotaryStyle.half_split
@@ -36,7 +37,9 @@ package struct ModelDescriptionKeys: Equatable, Sendable {
     package var feedForwardBias = false
     package var queryKeyNorm = false
     package var embeddingNorm = false
+    package var scaleEmbedding = false
     package var tied = true
+    package var headBias = false
 
     package init() {}
 }
@@ -58,6 +61,7 @@ extension ModelDescriptionKeys: ConfigurationSection {
                 "inner width of the feed-forward network; null: 8/3 of the width, rounded up to a multiple of 32, with a gate and 4 times the width without"),
             ConfigurationKey("context_length", \.contextLength, .atLeast(1), "positions that the model is made for"),
             ConfigurationKey("tied", \.tied, "the output projection is the embedding"),
+            ConfigurationKey("head_bias", \.headBias, "a bias of each logit (GPT-J)"),
         ]
     }
 
@@ -71,6 +75,8 @@ extension ModelDescriptionKeys: ConfigurationSection {
             ConfigurationKey("norm_placement", \.normPlacement, "where norms stand in sequential blocks"),
             ConfigurationKey("topology", \.topology, "attention and feed-forward network one after the other, or both from one residual"),
             ConfigurationKey("position", \.position, "how the model learns where tokens stand"),
+            ConfigurationKey(
+                "position_offset", \.positionOffset, .atLeast(0), "rows of learned or sinusoidal positions that stand before the first one's (OPT, XGLM: 2)"),
             ConfigurationKey("rotary_base", \.rotaryBase, .above(0), "base of the rotary angles"),
             ConfigurationKey("rotary_fraction", \.rotaryFraction, .between(0.01, 1), "part of each head that turns"),
             ConfigurationKey("rotary_style", \.rotaryStyle, "which elements of a head turn together"),
@@ -80,6 +86,7 @@ extension ModelDescriptionKeys: ConfigurationSection {
             ConfigurationKey("attention_output_bias", \.attentionOutputBias, "bias of attention's output projection"),
             ConfigurationKey("query_key_norm", \.queryKeyNorm, "norms of query and key heads"),
             ConfigurationKey("embedding_norm", \.embeddingNorm, "a norm after the embedding (BLOOM)"),
+            ConfigurationKey("scale_embedding", \.scaleEmbedding, "rows of the embedding are multiplied by the root of the width (Gemma, XGLM)"),
         ]
     }
 }
