@@ -1,21 +1,21 @@
 import Glibc
 
 /// A file that appears whole or not at all: written beside its place, synced, then renamed.
-/// Dropping it without `commit()` leaves what was there before.
+/// Dropping it without `commit()` leaves what was there before, as does a signal that ends the process.
 package final class AtomicFile {
     package let path: String
     package private(set) var byteCount = 0
     /// Of the bytes so far; nil unless asked for.
     package private(set) var checksum: CRC32C?
-    private let temporary: String
+    private let temporary: TemporaryFile
     private var descriptor: Int32
     private var buffer: [UInt8] = []
 
     package init(path: String, checksummed: Bool = false) throws(InputError) {
         self.path = path
         checksum = checksummed ? CRC32C() : nil
-        temporary = "\(path).\(getpid()).partial"
-        descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        temporary = TemporaryFile(path: "\(path).\(getpid()).partial")
+        descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw InputError(path, "cannot be written: \(systemMessage(errno))", remedy: "check the folder and its permissions")
         }
@@ -23,9 +23,7 @@ package final class AtomicFile {
     }
 
     deinit {
-        guard descriptor >= 0 else { return }
-        close(descriptor)
-        unlink(temporary)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws(InputError) {
@@ -54,11 +52,8 @@ package final class AtomicFile {
         try flush()
         guard fsync(descriptor) == 0, close(descriptor) == 0 else { throw failed(errno) }
         descriptor = -1
-        guard rename(temporary, path) == 0 else {
-            let code = errno
-            unlink(temporary)
-            throw failed(code)
-        }
+        guard rename(temporary.path, path) == 0 else { throw failed(errno) }
+        temporary.keep()
         syncFolder(parentFolder(path))
     }
 

@@ -1,3 +1,4 @@
+import ApusBase
 import Glibc
 import Synchronization
 
@@ -7,7 +8,7 @@ struct Interruption: Error {
 }
 
 /// SIGINT and SIGTERM. As a rule they end the process at once with 130 and 143: text is written piece by piece, so nothing is half
-/// done. Work that has something to finish runs inside `gracefully`, where the first signal is only noted.
+/// done, and files that are not finished go. Work that has something to finish runs inside `gracefully`, where the first signal is only noted.
 enum Interrupts {
     private static let isGraceful = Atomic<Bool>(false)
     private static let noted = Atomic<Int32>(0)
@@ -15,6 +16,7 @@ enum Interrupts {
     static func install() {
         noted.store(0, ordering: .relaxed)  // nothing may be initialised inside the handler
         isGraceful.store(false, ordering: .relaxed)
+        TemporaryFile.removeAll()
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { signal in
             if Interrupts.isGraceful.load(ordering: .relaxed),
@@ -22,6 +24,7 @@ enum Interrupts {
             {
                 return
             }
+            TemporaryFile.removeAll()
             if isatty(2) == 1 { _ = write(2, "\n", 1) }
             _exit(128 + signal)
         }

@@ -1,4 +1,5 @@
 import ApusBase
+import Glibc
 import Testing
 
 let goldens = parentFolder(parentFolder(#filePath)) + "/Goldens"
@@ -30,3 +31,12 @@ func apus(_ arguments: [String], input: String = "") throws -> CommandResult {
 }
 
 func apus(_ arguments: String..., input: String = "") throws -> CommandResult { try apus(arguments, input: input) }
+
+/// Looks again and again, for a minute at most; whether the condition came to hold.
+func waitUntil(_ condition: () throws -> Bool) rethrows -> Bool {
+    for _ in 0..<6000 {
+        if try condition() { return true }
+        usleep(10_000)
+    }
+    return false
+}

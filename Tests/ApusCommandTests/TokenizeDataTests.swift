@@ -1,4 +1,5 @@
 import ApusBase
+import Glibc
 import Testing
 
 /// `apus data tokenize`: the ids are those of `apus tokenize`, in Megatron-LM's files.
@@ -70,5 +71,21 @@ import Testing
         for arguments in [["data"], ["data", "tokenize"], ["data", "tokenize", "--model", chatModel, "--files"]] {
             #expect(try apus(arguments).code == (arguments == ["data"] ? 0 : 2))
         }
+    }
+
+    /// One text of which much is left when the signal comes.
+    @Test(arguments: [SIGTERM, SIGINT]) func aSignalEndsItAtOnce(signal: Int32) throws {
+        let tokenizer = String(decoding: try FileReader.contents(of: goldens + "/tokenizers/hf-albert.json"), as: UTF8.self)
+        try folder.write("tokenizer.json", tokenizer)
+        let text = try folder.write("long.txt", String(repeating: TrainingFolder.text(words: 4000).replacing(" ", with: ""), count: 5000))
+        let command = try RunningCommand(["data", "tokenize", "--model", folder.path, "--files", text, "--out", folder.path + "/out"])
+        let begun = try waitUntil { fileNames(inFolder: folder.path).contains { $0.hasPrefix("out") } }
+        #expect(begun)
+        usleep(200_000)
+        let start = ContinuousClock.now
+        command.signal(signal)
+        #expect(try command.wait() == 128 + signal)
+        #expect(start.duration(to: .now) < .seconds(2) && command.output.isEmpty)
+        #expect(fileNames(inFolder: folder.path).filter { $0.hasPrefix("out") } == [])
     }
 }

@@ -55,6 +55,29 @@ import Testing
         #expect(try folder.haveSameModel(folder.run, whole))
     }
 
+    /// While texts are tokenized, of training or of validation, there is nothing to save.
+    @Test(arguments: [SIGTERM, SIGINT], ["train", "validation"]) func aSignalEndsTokenizingAtOnce(signal: Int32, data: String) throws {
+        func conversation(answers: Int) -> String {
+            let turn = #"{"role": "user", "content": "the river"}, {"role": "assistant", "content": "runs past"}"#
+            return #"{"messages": ["# + Array(repeating: turn, count: answers).joined(separator: ", ") + "]}\n"
+        }
+        // Finding the answers of one conversation takes time by the square of their number.
+        let short = try folder.write("short.jsonl", conversation(answers: 4)), long = try folder.write("long.jsonl", conversation(answers: 2000))
+        let settings = ["objective.kind=instruction", "data.train=[\(short)]"], slow = "data.\(data)=[\(long)]"
+        let command = try RunningCommand(try folder.arguments(settings[0], settings[1], slow))
+        let isValidation = data == "validation"
+        let begun = try waitUntil { fileNames(inFolder: folder.run).contains { $0.hasPrefix("tokens-") && $0.contains("-validation") == isValidation } }
+        #expect(begun)
+        usleep(200_000)
+        let start = ContinuousClock.now
+        command.signal(signal)
+        #expect(try command.wait() == 128 + signal)
+        #expect(start.duration(to: .now) < .seconds(2) && command.output.isEmpty)
+        #expect(fileNames(inFolder: folder.run).filter { $0.hasPrefix("tokens-") || $0.hasSuffix(".partial") } == [])
+        // The folder holds no run.
+        #expect(try apus(try folder.arguments(settings[0], settings[1], "schedule.total_steps=6")).json()["step"]?.int == 6)
+    }
+
     /// Seconds of a run are those of all its parts.
     @Test func secondsAddUp() throws {
         func seconds(_ step: Int) throws -> Double {

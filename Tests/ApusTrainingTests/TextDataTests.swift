@@ -21,7 +21,9 @@ import Testing
         let paths = [try folder.write("a.txt", texts[0]), try folder.write("empty.txt", ""), try folder.write("b.jsonl", lines + "  ")]
         let expected = texts.map { text in tokenizer.encode(text) + [tokenizer.eos!] }
         for threads in [1, 3] {
-            let prefix = folder.path + "/out\(threads)", written = try CorpusTokenizer(encoder, threads: threads).write(paths, prefix: prefix)
+            let prefix = folder.path + "/out\(threads)", written = try CorpusTokenizer(encoder, threads: threads).tokenize(paths, prefix: prefix)
+            #expect(!fileExists(prefix + ".bin"))
+            try written.finish()
             #expect(written.documents == 501 && written.tokens == expected.reduce(0) { $0 + $1.count })
             let corpus = TokenCorpus([try IndexedDataset(prefix: prefix)], vocabularySize: tokenizer.vocabularySize)
             var read: [[Int32]] = []
@@ -53,11 +55,11 @@ import Testing
             ("[1]", ", at line 2: neither"),
         ] {
             let path = try folder.write("a.jsonl", "{\"text\": \"good\"}\n" + line)
-            let error = #expect(throws: InputError.self) { try CorpusTokenizer(encoder, threads: 1).write([path], prefix: folder.path + "/out") }
+            let error = #expect(throws: InputError.self) { try CorpusTokenizer(encoder, threads: 1).tokenize([path], prefix: folder.path + "/out") }
             #expect(error?.description.hasPrefix(path + message) == true, "\(error?.description ?? "none")")
         }
         let empty = try folder.write("empty.jsonl", "\n\n")
-        let error = #expect(throws: InputError.self) { try CorpusTokenizer(encoder, threads: 1).write([empty], prefix: folder.path + "/out") }
+        let error = #expect(throws: InputError.self) { try CorpusTokenizer(encoder, threads: 1).tokenize([empty], prefix: folder.path + "/out") }
         #expect(error?.rule == "no tokens are in the files")
         #expect(fileNames(inFolder: folder.path).sorted() == ["a.jsonl", "empty.jsonl"])
     }

@@ -12,9 +12,9 @@ package struct CorpusTokenizer: Sendable {
         self.threads = threads
     }
 
-    /// Writes `PREFIX.bin` and `PREFIX.idx`; documents without tokens are left out.
+    /// `PREFIX.bin` and `PREFIX.idx`, all in them but not yet in their places; documents without tokens are left out.
     /// - Parameter check: called between pieces of work; what it throws ends the work, and nothing is left behind.
-    package func write(_ paths: [String], prefix: String, check: () throws -> Void = {}) throws -> (documents: Int, tokens: Int) {
+    package func tokenize(_ paths: [String], prefix: String, check: () throws -> Void = {}) throws -> IndexedDatasetWriter {
         var files = try DocumentFiles(paths)
         let size = encoder.tokenizer.vocabularySize
         let writer = try IndexedDatasetWriter(prefix: prefix, type: encoder.marksAnswers ? .i32 : IndexedType(vocabularySize: size))
@@ -23,8 +23,7 @@ package struct CorpusTokenizer: Sendable {
             for ids in try encoded(documents) where !ids.isEmpty { try writer.append(ids) }
         }
         guard writer.tokens > 0 else { throw InputError(paths.joined(separator: ", "), "no tokens are in the files", remedy: "give files with text") }
-        try writer.finish()
-        return (writer.documents, writer.tokens)
+        return writer
     }
 
     private func encoded(_ documents: [SourceDocument]) throws(InputError) -> [[Int32]] {

@@ -15,7 +15,7 @@ package final class DataLoader {
     }
 
     private enum Item: Sendable {
-        case summary(Summary, DataPosition)
+        case opened([SourceGroup], DataPosition)
         case batch(TrainingBatch, DataPosition)
         case failure(InputError)
     }
@@ -26,22 +26,23 @@ package final class DataLoader {
 
     private let queue = BoundedQueue<Item>(limit: batchesAhead)
     private let thread: BackgroundThread
-    private var opened: Summary?
+    private var opened: (groups: [SourceGroup], summary: Summary)?
     private var failure: InputError?
     private var reached = DataPosition()
 
     /// - Parameters:
     ///   - micro: sequences of a batch.
+    ///   - groups: the data, where another loader of the recipe has opened them.
     ///   - resuming: where an earlier run stopped.
     /// - Throws: an `InputError` when the objective needs what the model does not have. Data that are missing or wrong are told by `next`.
-    package init(_ recipe: DataRecipe, micro: Int, resuming: DataPosition? = nil) throws(InputError) {
+    init(_ recipe: DataRecipe, micro: Int, groups: [SourceGroup]? = nil, resuming: DataPosition? = nil) throws(InputError) {
         let objectives = try ObjectiveRecipe.all(of: recipe)
         let queue = queue
         thread = try BackgroundThread {
             do {
-                let groups = try SourceGroup.open(recipe, objectives: objectives) { if queue.hasBeenClosed { throw Stopped() } }
+                let groups = try groups ?? SourceGroup.open(recipe, objectives: objectives) { if queue.hasBeenClosed { throw Stopped() } }
                 var maker = try SequenceMaker(recipe, groups, objectives, resuming: resuming)
-                guard queue.put(.summary(Self.summary(groups), maker.position)) else { return }
+                guard queue.put(.opened(groups, maker.position)) else { return }
                 while true {
                     var sequences: [TrainingSequence] = []
                     while sequences.count < micro, let sequence = try maker.next() { sequences.append(sequence) }
@@ -66,23 +67,29 @@ package final class DataLoader {
     }
 
     /// Waits until the data are open.
-    package func summary() throws(InputError) -> Summary {
+    package func summary() throws(InputError) -> Summary { try open().summary }
+
+    /// The data, once they are open.
+    func groups() throws(InputError) -> [SourceGroup] { try open().groups }
+
+    private func open() throws(InputError) -> (groups: [SourceGroup], summary: Summary) {
         if let opened { return opened }
         if let failure { throw failure }
         switch queue.take() {
-        case .summary(let summary, let position)?:
-            (opened, reached) = (summary, position)
-            return summary
+        case .opened(let groups, let position)?:
+            let opened = (groups, Self.summary(groups))
+            (self.opened, reached) = (opened, position)
+            return opened
         case .failure(let error)?:
             failure = error
             throw error
-        case .batch?, nil: fatalError("the first item is the summary or an error")
+        case .batch?, nil: fatalError("the first item is the data or an error")
         }
     }
 
     /// The next sequences, `micro` of them; fewer and then nil at the end of data that are read once.
     package func next() throws(InputError) -> TrainingBatch? {
-        _ = try summary()
+        _ = try open()
         if let failure { throw failure }
         switch queue.take() {
         case .batch(let batch, let position)?:
@@ -91,13 +98,13 @@ package final class DataLoader {
         case .failure(let error)?:
             failure = error
             throw error
-        case .summary?, nil: return nil
+        case .opened?, nil: return nil
         }
     }
 
     /// Behind the batch that `next` gave last; what was made ahead is not part of it.
     package func position() throws(InputError) -> DataPosition {
-        _ = try summary()
+        _ = try open()
         return reached
     }
 }

@@ -70,9 +70,11 @@ struct SourceGroup: Sendable {
                 tokenizer: tokenizer, template: recipe.template, appendsEOS: recipe.settings.appendEOS, marksAnswers: marksAnswers)
             let prefix = "\(recipe.scratchFolder)/tokens-\(getpid())-\(number)-\(parts.count)" + (recipe.repeats ? "" : "-validation")
             // The open files outlive their names, so that nothing is left behind however the run ends.
-            defer { for ending in [".bin", ".idx"] { unlink(prefix + ending) } }
-            _ = try CorpusTokenizer(encoder, threads: recipe.threads).write(texts, prefix: prefix, check: check)
-            parts.append(try IndexedDataset(prefix: prefix, texts: texts))
+            let data = try withExtendedLifetime([".bin", ".idx"].map { TemporaryFile(path: prefix + $0) }) { _ in
+                try CorpusTokenizer(encoder, threads: recipe.threads).tokenize(texts, prefix: prefix, check: check).finish()
+                return try IndexedDataset(prefix: prefix, texts: texts)
+            }
+            parts.append(data)
             texts = []
         }
         for path in paths {

@@ -23,6 +23,7 @@ extension TrainingRun {
     package func run(shouldStop: () -> Bool, show: (TrainingProgress) -> Void) throws(InputError) -> Result {
         var loss: Double?, seconds = 0.0, trained = 0, sinceLog = (tokens: 0, seconds: 0.0, steps: 0), savedStep = step
         let last = configuration.schedule.totalSteps
+        try openData()
         if step < last {
             progress.peakFlopsPerSecond = backend.measurePeak(of: configuration.precision.compute.type)
             for note in try loader.summary().notes { notify(note) }
@@ -49,6 +50,17 @@ extension TrainingRun {
         if !wasStopped, canWriteModel { try writeModel() }
         try log.end(wasStopped ? .stopped("by a signal") : .finished, progress, elapsedSeconds: elapsedSeconds)
         return Result(loss: loss, step: step, tokens: tokens, tokensPerSecond: seconds > 0 ? Double(trained) / seconds : 0, wasStopped: wasStopped)
+    }
+
+    /// Waits until the data are open, their texts tokenized. Nothing of the run needs saving before.
+    package func openData() throws(InputError) {
+        guard step < configuration.schedule.totalSteps else { return }
+        _ = try loader.summary()
+        guard validation == nil, !configuration.data.validation.isEmpty else { return }
+        let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro)
+        var batches: [MicroBatch] = []
+        while let batch = try loader.next() { batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache)) }
+        validation = batches
     }
 
     struct Outcome {
@@ -95,7 +107,7 @@ extension TrainingRun {
         if let json = checkpoint.state.parts[.stability]?["spikes"], !json.isNull { try spikes!.restoreLosses(json, subject: checkpoint.path) }
         let skipped = spikes!.wentBack(to: step)
         store.remove(after: step)
-        loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: Self.position(checkpoint))
+        loader = try DataLoader(recipe, micro: configuration.batch.micro, groups: loader.groups(), resuming: Self.position(checkpoint))
         for _ in 0..<skipped * configuration.batch.accumulate { _ = try loader.next() }
         let reason = "the loss rose to \(outcome.loss.crossEntropy) at step \(spikeStep): back to step \(step), \(skipped) batches passed over"
         notify(reason)
@@ -109,23 +121,13 @@ extension TrainingRun {
         (line.tokens, line.peakResidentByteCount, line.skipped) = (tokens, Self.peakResidentByteCount, updateGuard.skipped)
         line.tokensPerSecond = since.seconds > 0 ? Double(since.tokens) / since.seconds : nil
         line.lossScale = scaler?.scale
-        if validates { line.validationLoss = try validationLoss() }
+        if validates { line.validationLoss = try pass.evaluate(validation!).crossEntropy }
         progress.step = step
         (progress.loss, progress.validationLoss) = (line.loss, line.validationLoss ?? progress.validationLoss)
         (progress.tokensPerSecond, progress.secondsPerStep) = (line.tokensPerSecond, since.seconds / Double(max(since.steps, 1)))
         (progress.residentByteCount, progress.skipped) = (line.peakResidentByteCount, updateGuard.skipped)
         line.modelFlopsUtilization = progress.modelFlopsUtilization
         try log.add(line, progress, elapsedSeconds: elapsedSeconds)
-    }
-
-    private func validationLoss() throws(InputError) -> Double {
-        if validation == nil {
-            let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro)
-            var batches: [MicroBatch] = []
-            while let batch = try loader.next() { batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache)) }
-            validation = batches
-        }
-        return try pass.evaluate(validation!).crossEntropy
     }
 
     private var modelPath: String { configuration.checkpoint.directory + "/model" }

@@ -38,10 +38,11 @@ struct TokenizeDataVerb: ParsableCommand {
         let template = try ModelSource.chatTemplate(path: path).map { source in try ChatTemplate(source: source, name: path) }
         let encoder = DocumentEncoder(tokenizer: tokenizer, template: template, appendsEOS: appendEos)
         let count = threads ?? min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1), 256)
-        let written = try Interrupts.gracefully {
-            try CorpusTokenizer(encoder, threads: count).write(files, prefix: out) { try Interrupts.check() }
-        }
+        let written = try CorpusTokenizer(encoder, threads: count).tokenize(files, prefix: out)
+        // Both files or none.
+        try Interrupts.gracefully { try written.finish() }
         output.text("\(written.documents) documents, \(written.tokens) tokens: \(out).bin, \(out).idx")
         output.json(["documents": .integer(written.documents), "tokens": .integer(written.tokens)])
+        try Interrupts.check()
     }
 }

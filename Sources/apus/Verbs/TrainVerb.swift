@@ -9,7 +9,8 @@ struct TrainVerb: ParsableCommand {
         commandName: "train", abstract: "Train a model as a YAML file says.",
         discussion: """
             Writes checkpoints, metrics.jsonl, report.html and at the end the model in Hugging Face layout into checkpoint.directory.
-            SIGINT and SIGTERM end the run after the step in work, with a checkpoint. docs/configuration.md lists every key.
+            SIGINT and SIGTERM end the run after the step in work, with a checkpoint; before the first step they end it at once.
+            docs/configuration.md lists every key.
             """)
 
     @Argument(help: "The configuration.") var config: String
@@ -25,8 +26,9 @@ struct TrainVerb: ParsableCommand {
     func run() throws {
         let configuration = try TrainingConfiguration(path: config, overrides: set)
         let backend = try makeBackend(threads: threads)
+        let run = try TrainingRun(configuration, on: backend, resumes: resume) { printError($0) }
+        try run.openData()
         try Interrupts.gracefully {
-            let run = try TrainingRun(configuration, on: backend, resumes: resume) { printError($0) }
             let isTerminal = isatty(2) == 1
             let result = try run.run(shouldStop: { Interrupts.pending != nil }) { progress in
                 printError(progress.line(width: isTerminal ? 100 : 200))
