@@ -89,7 +89,7 @@ INLINE void pack_one(const int dtype, const int compute, const int tile, const b
       if (i < b->steps) store16(b->out + i * tile, lanes[i]);
     }
   } else {
-    for (int i = 0; i < b->steps; i++) memcpy(b->out + i * tile, &lanes[i], (size_t)tile * 4);
+    for (int i = 0; i < b->steps && i < 16; i++) memcpy(b->out + i * tile, &lanes[i], (size_t)tile * 4);
   }
 }
 
