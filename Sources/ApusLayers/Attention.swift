@@ -67,11 +67,14 @@ package final class Attention: Sendable {
             seesPrefix: scores.seesPrefix, softCap: scores.softCap, cacheType: cacheType)
     }
 
+    /// Queries, keys, values and what is attended to, side by side.
+    package var innerWidth: Int { 2 * (query.outputs + key.outputs) }
+
     /// out = output(attend(x)), or added to what `out` holds.
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let backend = context.backend
         let queryWidth = query.outputs, kvWidth = key.outputs
-        let inner = context.workspace.rows(.inner, count: x.count, width: 2 * (queryWidth + kvWidth))
+        let inner = context.workspace.rows(.inner, count: x.count, width: innerWidth)
         let queries = inner.columns(0..<queryWidth)
         let keys = inner.columns(queryWidth..<queryWidth + kvWidth)
         let values = inner.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)

@@ -35,10 +35,13 @@ package final class CrossAttention: Sendable {
         backend.store(shape(cacheType: cacheType), keys: keys, values: values, segments: segments, caches: caches)
     }
 
+    /// Queries and what is attended to, side by side.
+    package var innerWidth: Int { 2 * query.outputs }
+
     /// out = output(attend(x)), or added to what `out` holds.
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, layer: Int, _ context: ForwardContext) {
         let backend = context.backend, memories = context.memories
-        let inner = context.workspace.rows(.inner, count: x.count, width: 2 * query.outputs)
+        let inner = context.workspace.rows(.inner, count: x.count, width: innerWidth)
         let queries = inner.columns(0..<query.outputs), attended = inner.columns(query.outputs..<inner.width)
         backend.linear(x, [query.product(into: queries)], context.precision)
         let segments = zip(context.segments, memories).map { Segment(rows: $0.rows, position: 0, prefix: $1.length) }

@@ -14,10 +14,13 @@ package final class FeedForward: Sendable {
         self.activation = activation
     }
 
+    /// What the gate and what `up` makes, side by side.
+    package var innerWidth: Int { gate == nil ? up.outputs : 2 * up.outputs }
+
     /// out = down(…), or added to what `out` holds.
     package func callAsFunction(_ x: Rows, into out: Rows, adds: Bool, _ context: ForwardContext) {
         let width = up.outputs, backend = context.backend
-        let both = context.workspace.rows(.inner, count: x.count, width: gate == nil ? width : 2 * width)
+        let both = context.workspace.rows(.inner, count: x.count, width: innerWidth)
         let inner = both.columns(0..<width)
         if let gate {
             let ups = both.columns(width..<2 * width)

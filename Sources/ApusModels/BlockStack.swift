@@ -14,6 +14,8 @@ package final class BlockStack: Sendable {
     private let backend: any Backend
     /// The backend, where the stack is being trained.
     private let tape: Tape?
+    /// Elements of a row that the widest sublayer makes between its input and output.
+    private let innerWidth: Int
 
     init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], relativeBias: RelativeBias?, backend: any Backend) {
         self.blocks = blocks
@@ -22,6 +24,7 @@ package final class BlockStack: Sendable {
         self.relativeBias = relativeBias
         self.backend = backend
         tape = backend as? Tape
+        innerWidth = blocks.flatMap(\.innerWidths).max { Workspace.stride($0) < Workspace.stride($1) } ?? 0
     }
 
     /// Updates `hidden` `[M, C]`, the embeddings of all new tokens, in place, and appends their keys and values to the caches. The norm
@@ -32,6 +35,8 @@ package final class BlockStack: Sendable {
             backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
             angles: angles(inputs, segments, hidden.count, workspace), precision: precision, workspace: workspace)
         let cacheType = inputs[0].cache.dtype
+        // For the widest sublayer at once: a tape keeps the memory of narrower rows that were there before.
+        _ = workspace.rows(.inner, count: hidden.count, width: innerWidth)
         guard let tape else {
             for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
             return

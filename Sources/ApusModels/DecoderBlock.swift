@@ -32,6 +32,9 @@ package final class DecoderBlock: Sendable {
         self.feedForwardPostNorm = feedForwardPostNorm
     }
 
+    /// Elements of a row that each sublayer makes between its input and output.
+    var innerWidths: [Int] { [attention.innerWidth, crossAttention?.innerWidth, feedForward.innerWidth].compactMap(\.self) }
+
     /// Updates `hidden` `[M, C]` in place.
     func callAsFunction(_ hidden: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let normed = context.workspace.rows(.normed, count: hidden.count, width: hidden.width)

@@ -40,3 +40,12 @@ func waitUntil(_ condition: () throws -> Bool) rethrows -> Bool {
     }
     return false
 }
+
+/// A signal in the middle of its work ends the command within two seconds, with the signal's code and nothing printed.
+func expectEndsAtOnce(_ command: RunningCommand, by signal: Int32) throws {
+    usleep(200_000)
+    let start = ContinuousClock.now
+    command.signal(signal)
+    #expect(try command.wait() == 128 + signal)
+    #expect(start.duration(to: .now) < .seconds(2) && command.output.isEmpty)
+}

@@ -81,11 +81,7 @@ import Testing
         let command = try RunningCommand(["data", "tokenize", "--model", folder.path, "--files", text, "--out", folder.path + "/out"])
         let begun = try waitUntil { fileNames(inFolder: folder.path).contains { $0.hasPrefix("out") } }
         #expect(begun)
-        usleep(200_000)
-        let start = ContinuousClock.now
-        command.signal(signal)
-        #expect(try command.wait() == 128 + signal)
-        #expect(start.duration(to: .now) < .seconds(2) && command.output.isEmpty)
+        try expectEndsAtOnce(command, by: signal)
         #expect(fileNames(inFolder: folder.path).filter { $0.hasPrefix("out") } == [])
     }
 }

@@ -68,11 +68,7 @@ import Testing
         let isValidation = data == "validation"
         let begun = try waitUntil { fileNames(inFolder: folder.run).contains { $0.hasPrefix("tokens-") && $0.contains("-validation") == isValidation } }
         #expect(begun)
-        usleep(200_000)
-        let start = ContinuousClock.now
-        command.signal(signal)
-        #expect(try command.wait() == 128 + signal)
-        #expect(start.duration(to: .now) < .seconds(2) && command.output.isEmpty)
+        try expectEndsAtOnce(command, by: signal)
         #expect(fileNames(inFolder: folder.run).filter { $0.hasPrefix("tokens-") || $0.hasSuffix(".partial") } == [])
         // The folder holds no run.
         #expect(try apus(try folder.arguments(settings[0], settings[1], "schedule.total_steps=6")).json()["step"]?.int == 6)
