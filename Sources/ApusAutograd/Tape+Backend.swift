@@ -68,6 +68,12 @@ extension Tape: Backend, @unchecked Sendable {
         }
     }
 
+    package func attendStored(
+        _ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], bias: ScoreBias?, into out: Rows
+    ) {
+        preconditionFailure("sequences are trained whole: nothing is stored before they are attended to")
+    }
+
     package func attendAcross(_ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows) {
         perform { AcrossOperation(self, shape, queries: queries, segments: segments, caches: caches, into: out) }
     }

@@ -79,20 +79,39 @@ package final class Attention: Sendable {
         let keys = inner.columns(queryWidth..<queryWidth + kvWidth)
         let values = inner.columns(queryWidth + kvWidth..<queryWidth + 2 * kvWidth)
         let attended = inner.columns(queryWidth + 2 * kvWidth..<inner.width)
-        backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)], context.precision)
-        queryNorm?.onHeads(queries, size: headSize, backend)
-        keyNorm?.onHeads(keys, size: headSize, backend)
+        let shape = shape(cacheType: cacheType), caches = context.caches(layer: layer)
+        if context.remembered {
+            backend.linear(x, [query.product(into: queries)], context.precision)
+            finish(queries, queryNorm, context)
+            backend.attendStored(shape, queries: queries, segments: context.segments, caches: caches, bias: scores.bias, into: attended)
+        } else {
+            backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)], context.precision)
+            finish(queries, queryNorm, context)
+            finish(keys, keyNorm, context)
+            backend.attend(
+                shape, queries: queries, keys: keys, values: values, segments: context.segments, caches: caches, bias: scores.bias,
+                into: attended)
+        }
+        backend.linear(attended, [output.product(into: out, adds: adds)], context.precision)
+    }
+
+    /// Stores the keys and values of x, so that some of its rows can attend to them in a context where all is remembered.
+    package func remember(_ x: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
+        let width = key.outputs, both = context.workspace.rows(.inner, count: x.count, width: 2 * width)
+        let keys = both.columns(0..<width), values = both.columns(width..<2 * width)
+        context.backend.linear(x, [key.product(into: keys), value.product(into: values)], context.precision)
+        finish(keys, keyNorm, context)
+        context.backend.store(
+            shape(cacheType: cacheType), keys: keys, values: values, segments: context.segments, caches: context.caches(layer: layer))
+    }
+
+    /// Norms and turns the heads of queries or keys.
+    private func finish(_ heads: Rows, _ norm: Norm?, _ context: ForwardContext) {
+        norm?.onHeads(heads, size: headSize, context.backend)
         for rotation in rotations {
             let angles = context.angles[rotation.angles]
-            for heads in [queries, keys] {
-                backend.rotary(
-                    heads, headSize: headSize, first: rotation.first, cosines: angles.cosines, sines: angles.sines,
-                    interleaved: rotation.interleaved)
-            }
+            context.backend.rotary(
+                heads, headSize: headSize, first: rotation.first, cosines: angles.cosines, sines: angles.sines, interleaved: rotation.interleaved)
         }
-        backend.attend(
-            shape(cacheType: cacheType), queries: queries, keys: keys, values: values, segments: context.segments,
-            caches: context.caches(layer: layer), bias: scores.bias, into: attended)
-        backend.linear(attended, [output.product(into: out, adds: adds)], context.precision)
     }
 }

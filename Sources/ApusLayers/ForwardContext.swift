@@ -33,10 +33,12 @@ package struct ForwardContext {
     package let angles: [RotaryAngles]
     package let precision: ActivationPrecision
     package let workspace: Workspace
+    /// Whether keys and values of the segments' own positions are in the caches already (`Attention.remember`).
+    package let remembered: Bool
 
     package init(
         backend: any Backend, segments: [Segment], stores: [any KeyValueStore], memories: [Memory] = [], angles: [RotaryAngles],
-        precision: ActivationPrecision, workspace: Workspace
+        precision: ActivationPrecision, workspace: Workspace, remembered: Bool = false
     ) {
         self.backend = backend
         self.segments = segments
@@ -45,6 +47,7 @@ package struct ForwardContext {
         self.angles = angles
         self.precision = precision
         self.workspace = workspace
+        self.remembered = remembered
     }
 
     package func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }

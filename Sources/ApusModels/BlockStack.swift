@@ -30,11 +30,7 @@ package final class BlockStack: Sendable {
     /// Updates `hidden` `[M, C]`, the embeddings of all new tokens, in place, and appends their keys and values to the caches. The norm
     /// behind the blocks is left to whoever knows which rows are wanted.
     func callAsFunction(_ hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) {
-        let segments = inputs.segments
-        let context = ForwardContext(
-            backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
-            angles: angles(inputs, segments, hidden.count, workspace), precision: precision, workspace: workspace)
-        let cacheType = inputs[0].cache.dtype
+        let context = context(inputs, precision, workspace), cacheType = inputs[0].cache.dtype
         // For the widest sublayer at once: a tape keeps the memory of narrower rows that were there before.
         _ = workspace.rows(.inner, count: hidden.count, width: innerWidth)
         guard let tape else {
@@ -45,8 +41,45 @@ package final class BlockStack: Sendable {
         for (layer, block) in blocks.enumerated() { tape.block(hidden) { block(hidden, layer: layer, cacheType: cacheType, context) } }
     }
 
-    private func angles(_ inputs: [SequenceInput], _ segments: [Segment], _ count: Int, _ workspace: Workspace) -> [RotaryAngles] {
+    /// What the blocks and the norm behind them make of the rows whose logits are wanted, `[wanted, C]`. The other tokens leave only their keys
+    /// and values in the last block; `hidden` is used up. Without a tape.
+    func wantedRows(of hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
+        let wanted = inputs.wanted, count = wanted.reduce(0) { $0 + $1.ids.count }
+        let cacheType = inputs[0].cache.dtype, last = blocks.count - 1
+        let rows = workspace.rows(.lastRows, count: count, width: hidden.width)
+        guard count < hidden.count else {
+            self(hidden, inputs, precision, workspace)
+            finish(hidden, into: rows)
+            return rows
+        }
+        let every = context(inputs, precision, workspace)
+        for layer in 0..<last { blocks[layer](hidden, layer: layer, cacheType: cacheType, every) }
+        blocks[last].remember(hidden, layer: last, cacheType: cacheType, every)
+        guard count > 0 else { return rows }
+        var first = 0
+        for (input, segment) in zip(inputs, every.segments) where !input.logits.isEmpty {
+            let from = segment.rows.lowerBound + input.logits.lowerBound
+            backend.scale(
+                hidden.rows(from..<from + input.logits.count), by: 1, adding: nil, into: rows.rows(first..<first + input.logits.count))
+            first += input.logits.count
+        }
+        blocks[last](rows, layer: last, cacheType: cacheType, context(wanted, precision, workspace, remembered: true))
+        finish(rows, into: rows)
+        return rows
+    }
+
+    private func context(
+        _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace, remembered: Bool = false
+    ) -> ForwardContext {
+        let segments = inputs.segments
+        return ForwardContext(
+            backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
+            angles: angles(inputs, segments, workspace), precision: precision, workspace: workspace, remembered: remembered)
+    }
+
+    private func angles(_ inputs: [SequenceInput], _ segments: [Segment], _ workspace: Workspace) -> [RotaryAngles] {
         guard !rotations.isEmpty else { return [] }
+        let count = segments.last?.rows.upperBound ?? 0
         let widths = rotations.map { $0.table.pairCount }
         let all = workspace.rows(.angles, count: count, width: 2 * widths.reduce(0, +))
         var offset = 0

@@ -42,8 +42,11 @@ public final class Decoder: Sendable {
     /// `[wanted, V]` in the order of the inputs. They stay valid until the workspace is used again.
     package func forward(_ inputs: [SequenceInput], precision: ActivationPrecision, workspace: Workspace) -> Rows {
         let hidden = embedding(inputs, precision, workspace, backend)
-        stack(hidden, inputs, precision, workspace)
-        return logits(of: hidden, inputs, precision, workspace)
+        let last = headStates(stack.wantedRows(of: hidden, inputs, precision, workspace), precision, workspace)
+        let out = workspace.rows(.logits, count: last.count, width: description.vocabularySize)
+        backend.linear(last, [head.product(into: out)], precision)
+        if let cap = headDescription.softCap { backend.softCap(out, cap: cap, into: out) }
+        return out
     }
 
     /// Runs whole sequences and returns what the head is given, `[M, E]`, of all their tokens.
@@ -68,21 +71,5 @@ public final class Decoder: Sendable {
         let narrow = workspace.rows(.branch, count: last.count, width: headProjection.outputs)
         backend.linear(last, [headProjection.product(into: narrow)], precision)
         return narrow
-    }
-
-    private func logits(of hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) -> Rows {
-        let wanted = inputs.reduce(0) { $0 + $1.logits.count }
-        var last = workspace.rows(.lastRows, count: wanted, width: description.width)
-        var row = 0
-        for (input, segment) in zip(inputs, inputs.segments) where !input.logits.isEmpty {
-            let from = segment.rows.lowerBound + input.logits.lowerBound
-            stack.finish(hidden.rows(from..<from + input.logits.count), into: last.rows(row..<row + input.logits.count))
-            row += input.logits.count
-        }
-        last = headStates(last, precision, workspace)
-        let out = workspace.rows(.logits, count: wanted, width: description.vocabularySize)
-        backend.linear(last, [head.product(into: out)], precision)
-        if let cap = headDescription.softCap { backend.softCap(out, cap: cap, into: out) }
-        return out
     }
 }

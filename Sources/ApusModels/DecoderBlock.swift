@@ -61,6 +61,18 @@ package final class DecoderBlock: Sendable {
         }
     }
 
+    /// Leaves in the caches what the attention would of `hidden` `[M, C]`.
+    func remember(_ hidden: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
+        var x = hidden
+        switch topology {
+        case .sequential(.post), .sequential(.deepNorm): break
+        case .sequential(.pre), .sequential(.sandwich), .sequential(.normedResidual), .parallel:
+            x = context.workspace.rows(.normed, count: hidden.count, width: hidden.width)
+            attentionNorm(hidden, into: x, context.backend)
+        }
+        attention.remember(x, layer: layer, cacheType: cacheType, context)
+    }
+
     /// Joins one sublayer f(x, into:, adds:) to the residual.
     private func sublayer(
         _ placement: NormPlacement, _ hidden: Rows, _ normed: Rows, _ norm: Norm, _ postNorm: Norm?, _ context: ForwardContext,

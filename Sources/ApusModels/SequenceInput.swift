@@ -45,6 +45,18 @@ package struct SequenceInput {
 }
 
 extension [SequenceInput] {
+    /// The tokens alone whose logits are wanted.
+    var wanted: [SequenceInput] {
+        filter { !$0.logits.isEmpty }.map { input in
+            var part = input
+            part.ids = [Int32](input.ids[input.logits])
+            part.position += input.logits.lowerBound
+            part.channels = input.channels.map { $0[input.logits] }
+            part.logits = 0..<part.ids.count
+            return part
+        }
+    }
+
     /// The rows that each has in the batch.
     var segments: [Segment] {
         var segments: [Segment] = []

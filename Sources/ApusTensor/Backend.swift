@@ -164,6 +164,9 @@ package protocol Backend: AnyObject, Sendable {
         bias: ScoreBias?, into out: Rows)
     /// Stores keys and values `[M, K·D]` of positions that no query attends to yet.
     func store(_ shape: AttentionShape, keys: Rows, values: Rows, segments: [Segment], caches: [LayerCache])
+    /// `attend` where the keys and values of the segments' own positions are stored already.
+    func attendStored(
+        _ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], bias: ScoreBias?, into out: Rows)
     /// Attends to the prefix of each segment's cache, all of which is stored already, wherever the queries stand: queries and out `[M, H·D]`.
     func attendAcross(_ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows)
 }

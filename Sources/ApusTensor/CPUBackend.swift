@@ -183,6 +183,12 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         withAttention(shape, segments, caches, AttentionRows(keys: keys, values: values), nil) { apus_kv_store(pool, &$0) }
     }
 
+    package func attendStored(
+        _ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], bias: ScoreBias?, into out: Rows
+    ) {
+        withAttention(shape, segments, caches, AttentionRows(queries: queries, out: out), bias) { apus_attend(kernels, pool, &$0) }
+    }
+
     package func attendAcross(_ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows) {
         precondition(shape.seesPrefix && shape.window == nil && zip(segments, caches).allSatisfy { 1...$1.capacity ~= $0.prefix })
         // Queries that stand before all keys see nothing but the prefix.
@@ -202,7 +208,8 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                 let cache = caches[i]
                 let first = segment.rows.lowerBound, end = segment.position + segment.rows.count
                 let prefix = shape.seesPrefix ? segment.prefix : 0
-                precondition(end <= cache.capacity && (prefix <= end || end == 0))
+                // What is stored already may reach beyond the queries.
+                precondition(end <= cache.capacity && prefix <= (rows.queries == nil || rows.keys != nil ? end : cache.capacity))
                 func start(_ rows: Rows?) -> UnsafeMutablePointer<Float>? { rows.map { $0.start + first * $0.stride } }
                 list.initializeElement(
                     at: i,

@@ -71,23 +71,54 @@ import Testing
 
     /// Sequences of unequal lengths that run together, then go on together by a token.
     @Test(arguments: families, kinds) func agreesBesideOtherSequences(family: String, kind: Kind) throws {
-        let (model, sequences, _) = try load(family, kind), workspace = Workspace(backend)
-        func inputs() throws -> [SequenceInput] {
-            try (sequences + [Array(sequences[0].dropLast(3))]).map { ids in
-                SequenceInput(
-                    ids: ids, position: 0, cache: try KeyValueCache(model, positions: 64, dtype: model.preferredCacheType),
-                    infilling: context(model, ids), logits: 0..<ids.count)
-            }
+        let (model, sequences, _) = try load(family, kind)
+        let together = try inputs(model, sequences), alone = try inputs(model, sequences)
+        #expect(run(model, together) == alone.flatMap { run(model, [$0]) })
+        #expect(run(model, together.map(next)) == alone.flatMap { run(model, [next($0)]) })
+    }
+
+    /// The last block runs for the tokens alone whose logits are wanted.
+    @Test(arguments: families, kinds) func agreesWhereOtherTokensAreNotWanted(family: String, kind: Kind) throws {
+        let (model, sequences, _) = try load(family, kind)
+        let every = try inputs(model, sequences)
+        var some = try inputs(model, sequences)
+        for (i, input) in some.enumerated() {
+            let last = input.ids.count - 1
+            some[i].logits = [last..<last + 1, 1..<last, 0..<0][i % 3]
         }
-        func next(_ input: SequenceInput) -> SequenceInput {
-            var next = input
-            (next.ids, next.position, next.sequenceLength, next.logits) = ([11], input.ids.count, input.ids.count + 1, 0..<1)
-            return next
+        let width = model.description.vocabularySize, all = run(model, every)
+        var wanted: [Float] = [], first = 0
+        for input in some {
+            wanted += all[(first + input.logits.lowerBound) * width..<(first + input.logits.upperBound) * width]
+            first += input.ids.count
         }
-        func run(_ inputs: [SequenceInput]) -> [Float] { model.forward(inputs, precision: .fine, workspace: workspace).all }
-        let together = try inputs(), alone = try inputs()
-        #expect(run(together) == alone.flatMap { run([$0]) })
-        #expect(run(together.map(next)) == alone.flatMap { run([next($0)]) })
+        #expect(run(model, some) == wanted)
+        #expect(run(model, some.map(next)) == run(model, every.map(next)))
+        #expect(run(model, try inputs(model, sequences).map { none($0) }).isEmpty)
+    }
+
+    private func inputs(_ model: Decoder, _ sequences: [[Int32]]) throws -> [SequenceInput] {
+        try (sequences + [Array(sequences[0].dropLast(3))]).map { ids in
+            SequenceInput(
+                ids: ids, position: 0, cache: try KeyValueCache(model, positions: 64, dtype: model.preferredCacheType),
+                infilling: context(model, ids), logits: 0..<ids.count)
+        }
+    }
+
+    private func next(_ input: SequenceInput) -> SequenceInput {
+        var next = input
+        (next.ids, next.position, next.sequenceLength, next.logits) = ([11], input.ids.count, input.ids.count + 1, 0..<1)
+        return next
+    }
+
+    private func none(_ input: SequenceInput) -> SequenceInput {
+        var none = input
+        none.logits = 0..<0
+        return none
+    }
+
+    private func run(_ model: Decoder, _ inputs: [SequenceInput]) -> [Float] {
+        model.forward(inputs, precision: .fine, workspace: Workspace(backend)).all
     }
 }
 

@@ -40,15 +40,23 @@ struct GemmaModelTests {
         }
     }
 
+    /// No worse than llama.cpp, which rounds activations in blocks of 256 where Apus does in blocks of 32, and near what the same weights
+    /// give in f32, on every processor.
     @Test(.enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"))
     func predictsTextAsWellAsLlamaCpp() throws {
         let wanted = try #require(golden["perplexity"]?.double), context = try #require(golden["context"]?.int)
         let bytes = try FileReader.contents(of: try #require(RealModel.text)), backend = try #require(CPUBackend(threads: 2))
-        let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
-        let model = try Decoder.load(source, on: backend)
-        let actual = try Perplexity.of(
-            Array(ids.prefix(context * golden["chunks"]!.int!)), context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: model,
-            backend: backend, cacheType: model.preferredCacheType)
-        #expect(abs(actual.value / wanted - 1) <= 0.005, "\(actual.value) against \(wanted)")
+        let ids = Array(
+            bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }.prefix(context * golden["chunks"]!.int!))
+        func perplexity(_ dtype: DType?) throws -> Double {
+            let model = try Decoder.load(source, on: backend, dtype: dtype)
+            return try Perplexity.of(
+                ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: model, backend: backend,
+                cacheType: model.preferredCacheType
+            ).value
+        }
+        let actual = try perplexity(nil), exact = try perplexity(.f32)
+        #expect(actual <= wanted * 1.005, "\(actual) against \(wanted)")
+        #expect(abs(actual / exact - 1) <= 0.005, "\(actual) against \(exact) of f32 weights")
     }
 }
