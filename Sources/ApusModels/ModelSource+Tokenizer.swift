@@ -19,17 +19,41 @@ extension ModelSource {
         if let bytes = try contents("tokenizer.json") {
             return try Tokenizer(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json")
         }
-        for name in ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model"] {
+        for name in ["tokenizer.model", "spiece.model", fairseqFile] {
             guard let bytes = try contents(name) else { continue }
             // LLaMA 3 gave this name to a file of another kind.
             if Tokenizer.isTiktoken(bytes) { return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name) }
+            if name == fairseqFile {
+                try checkIsXLMRoberta(path, config: config)
+                return try Tokenizer(xlmRoberta: bytes, config: config, addedTokens: contents("added_tokens.json"), subject: path + "/" + name)
+            }
             return try Tokenizer(sentencePieceModel: bytes, config: config, subject: path + "/" + name)
         }
-        if let bytes = try contents("vocab.txt") { return try Tokenizer(vocabTxt: bytes, config: config, subject: path + "/vocab.txt") }
+        if let bytes = try contents("vocab.txt") {
+            return try Tokenizer(vocabTxt: bytes, config: config, addedTokens: contents("added_tokens.json"), subject: path + "/vocab.txt")
+        }
         if let name = fileNames(inFolder: path).filter({ $0.hasSuffix(".tiktoken") }).min(), let bytes = try contents(name) {
             return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name)
         }
         throw InputError(path, "holds no tokenizer.json, tokenizer.model, vocab.txt or .tiktoken file", remedy: "fetch the model's tokenizer")
+    }
+
+    /// Has this name in the folders of models from fairseq, whose ids are not those of its pieces.
+    static let fairseqFile = "sentencepiece.bpe.model"
+
+    /// - Throws: an `InputError` unless a folder's configuration says that its tokenizer is XLM-R's: XGLM, mBART, NLLB and CamemBERT number the
+    ///   pieces in other ways.
+    static func checkIsXLMRoberta(_ path: String, config: [UInt8]?) throws(InputError) {
+        var model = JSON.null, options = JSON.null
+        if fileExists(path + "/config.json") { model = try JSON(contentsOf: path + "/config.json") }
+        if let config { options = try JSON(parsing: config, subject: path + "/tokenizer_config.json") }
+        let kind = options["tokenizer_class"]?.string ?? model["tokenizer_class"]?.string ?? model["model_type"]?.string
+        guard let kind, ["XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "xlm-roberta"].contains(kind) else {
+            throw InputError(
+                path + "/" + fairseqFile,
+                "without a tokenizer.json it is read as XLM-R's alone, but the folder's is \(kind ?? "not named in tokenizer_config.json or config.json")",
+                remedy: "fetch the model's tokenizer.json")
+        }
     }
 
     /// The same from metadata that is read already.

@@ -27,7 +27,8 @@ struct ByteLevelBPE: Sendable {
         byteTokens = (0..<256).map { byte in
             var text: [UInt8] = []
             ByteAlphabet.append(UInt8(byte), to: &text)
-            return (vocabulary.id(text) ?? unknown).map { UInt32($0) } ?? Self.missing
+            let own = vocabulary.id(text).flatMap { vocabulary.added.contains($0) ? nil : $0 }
+            return (own ?? unknown).map { UInt32($0) } ?? Self.missing
         }
         guard byteTokens.contains(where: { $0 != Self.missing }) else {
             throw InputError(subject, "the vocabulary has no token for any byte, so it is not that of a byte-level BPE")
@@ -79,6 +80,7 @@ final class ByteLevelWords: WordModel {
     private func wholeToken(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int? {
         spelled.removeAll(keepingCapacity: true)
         for i in 0..<count { ByteAlphabet.append(p[i], to: &spelled) }
-        return spelled.withUnsafeBufferPointer { model.vocabulary.id($0.baseAddress!, $0.count) }
+        let id = spelled.withUnsafeBufferPointer { model.vocabulary.id($0.baseAddress!, $0.count) }
+        return id.flatMap { model.vocabulary.isText($0) ? $0 : nil }
     }
 }

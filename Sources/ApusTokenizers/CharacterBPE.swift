@@ -30,17 +30,15 @@ struct CharacterBPE: Sendable {
         self.fusesUnknown = fusesUnknown && byteFallback == nil
         self.ignoresMerges = ignoresMerges
         // A control token is not reached from text: no merge leads to it.
-        pairs = AdjacentPairs(vocabulary) { vocabulary.kinds[$0] != .control && vocabulary.kinds[$0] != .unknown }
+        pairs = AdjacentPairs(vocabulary) { vocabulary.isText($0) }
         asciiTokens = (0..<128).map { byte in Self.character(vocabulary, [UInt8(byte)]) ?? strangers[[UInt8(byte)]] ?? Self.missing }
     }
 
     /// The token of a character, unless it is a mark of the format.
     private static func character(_ vocabulary: Vocabulary, _ text: [UInt8]) -> UInt32? {
-        guard let id = vocabulary.id(text), isText(vocabulary.kinds[id]) else { return nil }
+        guard let id = vocabulary.id(text), vocabulary.isText(id) else { return nil }
         return UInt32(id)
     }
-
-    @inline(__always) static func isText(_ kind: Vocabulary.Kind) -> Bool { kind != .control && kind != .unknown }
 }
 
 /// The scratch memory of `CharacterBPE`.
@@ -72,7 +70,7 @@ final class CharacterWords: WordModel {
     @inline(never)
     func encode(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int {
         merger.reserve(count)
-        if model.ignoresMerges, !isSampled, let whole = model.vocabulary.id(p, count), CharacterBPE.isText(model.vocabulary.kinds[whole]) {
+        if model.ignoresMerges, !isSampled, let whole = model.vocabulary.id(p, count), model.vocabulary.isText(whole) {
             merger.tokens[0] = UInt32(whole)
             return 1
         }
@@ -98,7 +96,7 @@ final class CharacterWords: WordModel {
     @inline(__always)
     private func character(_ p: UnsafePointer<UInt8>, _ size: Int) -> UInt32 {
         if size == 1, p[0] < 0x80 { return model.asciiTokens.withUnsafeBufferPointer { $0[Int(p[0])] } }
-        if let id = model.vocabulary.id(p, size), CharacterBPE.isText(model.vocabulary.kinds[id]) { return UInt32(id) }
+        if let id = model.vocabulary.id(p, size), model.vocabulary.isText(id) { return UInt32(id) }
         if model.strangers.isEmpty { return CharacterBPE.missing }
         return model.strangers[Array(UnsafeBufferPointer(start: p, count: size))] ?? CharacterBPE.missing
     }

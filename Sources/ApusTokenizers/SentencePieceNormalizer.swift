@@ -29,7 +29,7 @@ struct SentencePieceNormalizer: Sendable {
         var p = start
         if removesExtraSpaces {
             while p < end {
-                let (piece, length) = piece(p, end, start)
+                let (piece, length) = piece(p, end)
                 guard piece.elementsEqual([0x20]) else { break }
                 p += length
             }
@@ -50,7 +50,7 @@ struct SentencePieceNormalizer: Sendable {
                 lastIsSpace = false
                 continue
             }
-            let (piece, length) = piece(p, end, start)
+            let (piece, length) = piece(p, end)
             p += length
             var rest = piece[...]
             while lastIsSpace, rest.first == 0x20 { rest = rest.dropFirst() }
@@ -70,10 +70,8 @@ struct SentencePieceNormalizer: Sendable {
     private static let replacementBytes: StaticString = "\u{FFFD}"
 
     /// What stands for the next characters, and how many bytes those have.
-    private func piece(
-        _ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ start: UnsafePointer<UInt8>
-    ) -> (UnsafeBufferPointer<UInt8>, Int) {
-        if let length = protected?.length(at: p, in: start, end) { return (UnsafeBufferPointer(start: p, count: length), length) }
+    private func piece(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> (UnsafeBufferPointer<UInt8>, Int) {
+        if let length = protected?.length(at: p, end) { return (UnsafeBufferPointer(start: p, count: length), length) }
         if let match = charsMap?.match(p, end, longest: true) { return (match.text, match.length) }
         let scalar = UTF8Scanning.scalar(p, end)
         if replacesInvalid, scalar.length == 1, p[0] >= 0x80 {

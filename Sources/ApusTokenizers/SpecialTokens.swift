@@ -1,4 +1,5 @@
-/// Finds the tokens that are matched in raw text before anything else: the leftmost, of those the longest.
+/// Finds the tokens that are matched in text before anything else: the leftmost, of those the longest. What matches but does not count, since
+/// it stands in a word or is special and not asked for, is text as a whole, with all that lies in it, as in Hugging Face tokenizers.
 struct SpecialTokens: Sendable {
     /// How a token is matched (the fields of an added token in `tokenizer.json`).
     struct Entry: Sendable {
@@ -14,7 +15,10 @@ struct SpecialTokens: Sendable {
     }
 
     struct Match {
+        /// With the white space around the token that belongs to it.
         var range: Range<UnsafePointer<UInt8>>
+        /// Where the token itself ends, and the search goes on.
+        var end: UnsafePointer<UInt8>
         var id: Int32
     }
 
@@ -27,9 +31,8 @@ struct SpecialTokens: Sendable {
 
     private(set) var entries: [Entry] = []
     private var nodes: [Node] = []
-    /// The root's children by byte, or -1; apart for the entries that are matched always and for all of them.
+    /// The root's children by byte, or -1.
     private var roots = Array(repeating: Int32(-1), count: 256)
-    private var startsPlain = Array(repeating: false, count: 256)
     private(set) var hasPlainEntries = false
 
     init(_ entries: [Entry]) {
@@ -44,12 +47,10 @@ struct SpecialTokens: Sendable {
         }
         var node = Int(roots[first])
         for byte in entry.text.dropFirst() { node = child(of: node, byte) ?? addChild(of: node, byte) }
-        nodes[node].entry = Int32(entries.count)
+        // Of equal texts the first one counts.
+        if nodes[node].entry < 0 { nodes[node].entry = Int32(entries.count) }
         entries.append(entry)
-        if !entry.isSpecial {
-            startsPlain[first] = true
-            hasPlainEntries = true
-        }
+        if !entry.isSpecial { hasPlainEntries = true }
     }
 
     private func child(of node: Int, _ byte: UInt8) -> Int? {
@@ -64,16 +65,25 @@ struct SpecialTokens: Sendable {
         return nodes.count - 1
     }
 
-    /// The next token in `p..<end`; of the special ones only when `parsingSpecial`. `start` is where the text starts.
+    /// The next token in `p..<end`; of the special ones only when `parsingSpecial`.
+    ///
+    /// - Parameters:
+    ///   - start: where the text starts.
+    ///   - free: what lies before belongs to the token before.
     func find(
-        from p: UnsafePointer<UInt8>, in start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, parsingSpecial: Bool
+        from p: UnsafePointer<UInt8>, after free: UnsafePointer<UInt8>, in start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, parsingSpecial: Bool
     ) -> Match? {
         guard parsingSpecial ? !entries.isEmpty : hasPlainEntries else { return nil }
         var at = p
         while at < end {
-            let isStart = parsingSpecial ? roots[Int(at[0])] >= 0 : startsPlain[Int(at[0])]
-            if isStart, let match = longest(at, p, start, end, parsingSpecial) { return match }
-            at += 1
+            guard roots[Int(at[0])] >= 0, let (entry, stop) = longest(at, end) else {
+                at += 1
+                continue
+            }
+            if parsingSpecial || !entry.isSpecial, !entry.isWholeWord || standsAlone(at..<stop, start, end) {
+                return Match(range: stripped(at..<stop, entry, from: free, end), end: stop, id: entry.id)
+            }
+            at = stop
         }
         return nil
     }
@@ -82,30 +92,23 @@ struct SpecialTokens: Sendable {
     func starts(with byte: UInt8) -> Bool { roots[Int(byte)] >= 0 }
 
     /// The length of the longest token that starts at `p`, or nil.
-    func length(at p: UnsafePointer<UInt8>, in start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Int? {
-        guard roots[Int(p[0])] >= 0, let match = longest(p, p, start, end, true) else { return nil }
-        return match.range.upperBound - match.range.lowerBound
+    func length(at p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Int? {
+        guard roots[Int(p[0])] >= 0, let (_, stop) = longest(p, end) else { return nil }
+        return stop - p
     }
 
-    private func longest(
-        _ at: UnsafePointer<UInt8>, _ p: UnsafePointer<UInt8>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
-        _ parsingSpecial: Bool
-    ) -> Match? {
-        var node: Int? = Int(roots[Int(at[0])])
-        var stop = at + 1
-        var found: Match?
+    /// The longest token that starts at `p`, whose first byte one of them has, and where it ends.
+    private func longest(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> (Entry, UnsafePointer<UInt8>)? {
+        var node: Int? = Int(roots[Int(p[0])])
+        var stop = p + 1
+        var found: (Int, UnsafePointer<UInt8>)?
         while let current = node {
-            if nodes[current].entry >= 0 {
-                let entry = entries[Int(nodes[current].entry)]
-                if parsingSpecial || !entry.isSpecial, !entry.isWholeWord || standsAlone(at..<stop, start, end) {
-                    found = Match(range: stripped(at..<stop, entry, from: p, end), id: entry.id)
-                }
-            }
+            if nodes[current].entry >= 0 { found = (Int(nodes[current].entry), stop) }
             guard stop < end else { break }
             node = child(of: current, stop[0])
             stop += 1
         }
-        return found
+        return found.map { (entries[$0], $1) }
     }
 
     private func standsAlone(_ range: Range<UnsafePointer<UInt8>>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> Bool {
@@ -118,12 +121,12 @@ struct SpecialTokens: Sendable {
     }
 
     private func stripped(
-        _ range: Range<UnsafePointer<UInt8>>, _ entry: Entry, from p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+        _ range: Range<UnsafePointer<UInt8>>, _ entry: Entry, from free: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
     ) -> Range<UnsafePointer<UInt8>> {
         let text = TextClassifier()
         var (low, high) = (range.lowerBound, range.upperBound)
-        while entry.stripsLeft, low > p {
-            let length = UTF8Scanning.lengthBefore(low, p)
+        while entry.stripsLeft, low > free {
+            let length = UTF8Scanning.lengthBefore(low, free)
             guard CategorySet.whiteSpace.has(text.item(low - length, low).category) else { break }
             low -= length
         }

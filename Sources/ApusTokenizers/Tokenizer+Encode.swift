@@ -71,11 +71,12 @@ extension Tokenizer {
         of text: Range<UnsafePointer<UInt8>>, _ tokens: SpecialTokens, _ parseSpecial: Bool, _ encoder: some PieceEncoder,
         _ body: (Range<UnsafePointer<UInt8>>) -> Void
     ) {
-        var p = text.lowerBound
-        while let match = tokens.find(from: p, in: text.lowerBound, text.upperBound, parsingSpecial: parseSpecial) {
+        var p = text.lowerBound, searched = p
+        // A token of white space is found in the space that the one before it took, too.
+        while let match = tokens.find(from: searched, after: p, in: text.lowerBound, text.upperBound, parsingSpecial: parseSpecial) {
             if p < match.range.lowerBound { body(p..<match.range.lowerBound) }
             encoder.output.append(match.id)
-            p = match.range.upperBound
+            (p, searched) = (match.range.upperBound, match.end)
         }
         if p < text.upperBound { body(p..<text.upperBound) }
     }

@@ -11,7 +11,11 @@ extension Tokenizer {
     public convenience init(
         tokenizerJSON bytes: UnsafeRawBufferPointer, config: [UInt8]? = nil, subject: String = "tokenizer.json"
     ) throws(InputError) {
-        let file = try TokenizerFile.read(bytes, subject: subject)
+        try self.init(TokenizerFile.read(bytes, subject: subject), config: config)
+    }
+
+    /// - Parameter usual: the tokens that the model's kind has unless `config` says otherwise.
+    convenience init(_ file: TokenizerFile, config: [UInt8]?, usual: NamedTokens = NamedTokens()) throws(InputError) {
         let vocabulary = try file.vocabulary()
         let splitting = try file.readPreTokenizer()
         let model = try file.model(vocabulary, isByteLevel: splitting.isByteLevel)
@@ -19,12 +23,13 @@ extension Tokenizer {
         // Byte-level models take any bytes; the others are defined on text.
         if !splitting.isByteLevel { normalizer.steps.insert(.wellFormed, at: 0) }
         var edges = try file.edges(vocabulary)
-        let settings = try Self.settings(config, vocabulary, subject: subject)
+        let settings = try Self.settings(config, vocabulary, subject: file.subject)
         let normalizedTokens = file.specialTokens(normalizedBy: normalizer)
         // A token that is matched in normalised text is decoded as it stands there.
         let decodedTexts = normalizedTokens.entries.filter { !vocabulary.text(Int($0.id)).elementsEqual($0.text) }.map { ($0.id, $0.text) }
         var named = settings.named
-        if named.bos == nil { named.bos = edges.prefix.first }
+        (named.bos, named.eos) = (named.bos ?? usual.bos ?? edges.prefix.first, named.eos ?? usual.eos)
+        (named.unknown, named.padding) = (named.unknown ?? usual.unknown, named.padding ?? usual.padding)
         if settings.addsBOS == true, let bos = named.bos, !edges.prefix.contains(bos) { edges.prefix.insert(bos, at: 0) }
         if settings.addsEOS == true, let eos = named.eos, !edges.suffix.contains(eos) { edges.suffix.append(eos) }
         self.init(

@@ -5,36 +5,34 @@ extension Tokenizer {
     ///
     /// - Parameters:
     ///   - bytes: the bytes of `vocab.txt`.
-    ///   - config: the bytes of `tokenizer_config.json`: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars` and the special tokens.
+    ///   - config: the bytes of `tokenizer_config.json`: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, the special tokens and
+    ///     those that were added.
+    ///   - addedTokens: the bytes of `added_tokens.json`, which older folders have instead.
     ///   - subject: how errors name the file.
     /// - Throws: an `InputError` for a vocabulary without the tokens that BERT needs.
-    public convenience init(vocabTxt bytes: [UInt8], config: [UInt8]? = nil, subject: String = "vocab.txt") throws(InputError) {
+    public convenience init(
+        vocabTxt bytes: [UInt8], config: [UInt8]? = nil, addedTokens: [UInt8]? = nil, subject: String = "vocab.txt"
+    ) throws(InputError) {
         var texts = StringTable()
         let text = bytes.last == 0x0A ? bytes.dropLast() : bytes[...]
         for line in text.split(separator: 0x0A, omittingEmptySubsequences: false) { texts.append(line.last == 0x0D ? line.dropLast() : line) }
-        let vocabulary = try Vocabulary(texts: texts, kinds: Array(repeating: .normal, count: texts.count), subject: subject)
         var options = JSON.null
         if let config { options = try JSON(parsing: config, subject: "tokenizer_config.json") }
-        func token(_ key: String, _ text: String) throws(InputError) -> Int32 {
-            let text = options[key]?.string ?? options[key]?["content"]?.string ?? text
-            guard let id = vocabulary.id(text) else { throw InputError(subject, "the vocabulary has no \(text)") }
-            vocabulary.setKind(.control, of: id)
-            return Int32(id)
-        }
-        var named = NamedTokens()
-        named.unknown = try token("unk_token", "[UNK]")
-        named.padding = try token("pad_token", "[PAD]")
-        let first = try token("cls_token", "[CLS]"), last = try token("sep_token", "[SEP]")
-        if let mask = vocabulary.id(options["mask_token"]?.string ?? "[MASK]") { vocabulary.setKind(.control, of: mask) }
+        func named(_ key: String, _ usual: String) -> String { options[key].flatMap(TokenizerFile.text) ?? usual }
         let lowercases = options["do_lower_case"]?.bool ?? true
-        let normalizer = BertNormalizer(
-            setsChineseApart: options["tokenize_chinese_chars"]?.bool ?? true, stripsAccents: options["strip_accents"]?.bool ?? lowercases,
-            lowercases: lowercases)
-        let model = try WordPiece(vocabulary: vocabulary, unknown: Int(named.unknown!), subject: subject)
-        self.init(
-            Parts(
-                vocabulary: vocabulary, model: .wordPiece(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
-                normalizer: Normalizer(steps: [.wellFormed, .bert(normalizer)]), preTokenizer: PreTokenizer(stages: [.bert]),
-                decoder: TokenDecoder(steps: [.wordPiece(prefix: Array("##".utf8), cleansUp: true)]), named: named, prefix: [first], suffix: [last]))
+        var file = TokenizerFile(
+            subject: subject,
+            normalizer: .object([
+                "type": .string("BertNormalizer"), "clean_text": .bool(true), "handle_chinese_chars": options["tokenize_chinese_chars"] ?? .bool(true),
+                "strip_accents": options["strip_accents"] ?? .null, "lowercase": .bool(lowercases),
+            ]),
+            preTokenizer: .object(["type": .string("BertPreTokenizer")]), decoder: .object(["type": .string("WordPiece")]),
+            modelOptions: ["type": .string("WordPiece"), "unk_token": .string(named("unk_token", "[UNK]"))], texts: texts)
+        var usual = ["unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"]
+        // A vocabulary may have no token for hidden ones.
+        if (0..<texts.count).contains(where: { texts[$0].elementsEqual("[MASK]".utf8) }) { usual["mask_token"] = "[MASK]" }
+        let ids = try file.addTokens(config: options, list: addedTokens, usual: usual)
+        file.surround(with: (named("cls_token", "[CLS]"), ids["cls_token"]!), (named("sep_token", "[SEP]"), ids["sep_token"]!))
+        try self.init(file, config: config, usual: NamedTokens(unknown: Int32(ids["unk_token"]!), padding: Int32(ids["pad_token"]!)))
     }
 }

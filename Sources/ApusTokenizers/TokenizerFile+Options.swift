@@ -32,6 +32,14 @@ extension TokenizerFile {
         return text
     }
 
+    /// An added token with its options, which may be absent.
+    func addedToken(_ options: JSON, id: Int, text: String, isNormalized: Bool, at location: String) throws(InputError) -> AddedToken {
+        func flag(_ key: String, _ otherwise: Bool = false) throws(InputError) -> Bool { try self.flag(options, key, otherwise, at: location) }
+        return AddedToken(
+            id: id, text: text, isSpecial: try flag("special"), stripsLeft: try flag("lstrip"), stripsRight: try flag("rstrip"),
+            isWholeWord: try flag("single_word"), isNormalized: try flag("normalized", isNormalized))
+    }
+
     /// The parts of a "Sequence".
     func parts(_ component: JSON, _ key: String, at location: String) throws(InputError) -> [JSON] {
         try check(component, [key], at: location)

@@ -32,7 +32,9 @@ extension TokenizerFile {
         for id in 0...max(0, highest) where id <= highest {
             if order[id] >= 0 { ordered.append(texts[order[id]]) } else { ordered.append((added[id] ?? "").utf8) }
         }
-        return try Vocabulary(texts: ordered, kinds: kinds, subject: subject)
+        let vocabulary = try Vocabulary(texts: ordered, kinds: kinds, subject: subject)
+        for id in added.keys where order[id] < 0 { vocabulary.setAdded(id) }
+        return vocabulary
     }
 
     /// The added tokens that are matched in raw or in normalised text.

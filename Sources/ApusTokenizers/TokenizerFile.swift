@@ -12,10 +12,10 @@ struct TokenizerFile {
     }
 
     let subject: String
-    private(set) var addedTokens: [AddedToken] = []
+    var addedTokens: [AddedToken] = []
     private(set) var normalizer = JSON.null
     private(set) var preTokenizer = JSON.null
-    private(set) var postProcessor = JSON.null
+    var postProcessor = JSON.null
     private(set) var decoder = JSON.null
     /// The members of `model` apart from the tables.
     private(set) var modelOptions = JSONObject()
@@ -48,6 +48,15 @@ struct TokenizerFile {
 
     private init(subject: String) { self.subject = subject }
 
+    /// What such a file would hold. Its ids are the places of the texts; scores are those of a unigram model.
+    init(
+        subject: String, normalizer: JSON, preTokenizer: JSON, decoder: JSON, modelOptions: JSONObject, texts: StringTable, scores: [Double] = []
+    ) {
+        self.subject = subject
+        (self.normalizer, self.preTokenizer, self.decoder) = (normalizer, preTokenizer, decoder)
+        (self.modelOptions, self.texts, self.scores, ids) = (modelOptions, texts, scores, Array(0..<texts.count))
+    }
+
     func error(_ location: String, _ rule: String, remedy: String? = nil) -> InputError {
         InputError(subject, at: location, rule, remedy: remedy)
     }
@@ -60,11 +69,7 @@ struct TokenizerFile {
             }
             let location = "added_tokens[\(index)]"
             try check(token, ["id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"], at: location)
-            func flag(_ key: String) throws(InputError) -> Bool { try self.flag(token, key, false, at: location) }
-            addedTokens.append(
-                AddedToken(
-                    id: id, text: text, isSpecial: try flag("special"), stripsLeft: try flag("lstrip"), stripsRight: try flag("rstrip"),
-                    isWholeWord: try flag("single_word"), isNormalized: try flag("normalized")))
+            addedTokens.append(try addedToken(token, id: id, text: text, isNormalized: false, at: location))
         }
     }
 

@@ -44,6 +44,16 @@ extension TokenizerTables {
         try self.init(unigram: model, of: tokenizer, normalization: UnigramNormalization(file), config: config, subject: subject, count: count)
     }
 
+    /// The tables of XLM-R's `sentencepiece.bpe.model`.
+    package init(
+        xlmRoberta bytes: [UInt8], config: [UInt8]?, addedTokens: [UInt8]?, subject: String, count: Int
+    ) throws(InputError) {
+        let (file, usual) = try TokenizerFile.xlmRoberta(bytes, config: config, addedTokens: addedTokens, subject: subject)
+        let tokenizer = try Tokenizer(file, config: config, usual: usual)
+        guard case .unigram(let model) = tokenizer.parts.model else { preconditionFailure("XLM-R's is a unigram model") }
+        try self.init(unigram: model, of: tokenizer, normalization: UnigramNormalization(file), config: config, subject: subject, count: count)
+    }
+
     /// The `tokenizer.json` of the kind "t5".
     /// - Throws: an `InputError` for spaces that it has no words for.
     func unigramJSON() throws(InputError) -> JSON {

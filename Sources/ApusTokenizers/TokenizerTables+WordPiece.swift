@@ -9,10 +9,13 @@ extension TokenizerTables {
     ///
     /// - Parameters:
     ///   - config: the bytes of `tokenizer_config.json`.
+    ///   - addedTokens: those of `added_tokens.json`.
     ///   - count: rows of the embedding; ids beyond the vocabulary become unused tokens.
     /// - Throws: an `InputError` when the tokenizer does what GGUF's tables have no words for.
-    package init(vocabTxt bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
-        let tokenizer = try Tokenizer(vocabTxt: bytes, config: config, subject: subject)
+    package init(
+        vocabTxt bytes: [UInt8], config: [UInt8]?, addedTokens: [UInt8]? = nil, subject: String, count: Int
+    ) throws(InputError) {
+        let tokenizer = try Tokenizer(vocabTxt: bytes, config: config, addedTokens: addedTokens, subject: subject)
         guard case .wordPiece(let model) = tokenizer.parts.model else { preconditionFailure("a vocab.txt is of a WordPiece model") }
         try self.init(wordPiece: model, of: tokenizer, config: config, subject: subject, count: count)
     }

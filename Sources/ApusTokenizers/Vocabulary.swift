@@ -10,6 +10,8 @@ final class Vocabulary: @unchecked Sendable {
 
     let count: Int
     private(set) var kinds: [Kind]
+    /// Tokens that were added to a model and are no part of its own vocabulary: they are matched in text, and no model makes them.
+    private(set) var added: Set<Int> = []
     private let bytes: UnsafeMutablePointer<UInt8>
     private let offsets: UnsafeMutablePointer<UInt32>
     /// One slot: the upper half of a hash, and an id plus one; zero is free.
@@ -118,4 +120,17 @@ final class Vocabulary: @unchecked Sendable {
 
     /// Before the vocabulary is shared: sets what a token is.
     func setKind(_ kind: Kind, of id: Int) { kinds[id] = kind }
+
+    /// Before the vocabulary is shared: says that a token is no part of the model's own.
+    func setAdded(_ id: Int) { added.insert(id) }
+
+    /// Whether a model may make the token of a piece of text that is the token's.
+    @inline(__always) func isText(_ id: Int) -> Bool {
+        switch kinds[id] {
+        case .normal: true
+        case .control, .unknown: false
+        case .userDefined: !added.contains(id)
+        case .undefined, .unused, .byte: true
+        }
+    }
 }

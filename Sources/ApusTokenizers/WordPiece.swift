@@ -29,7 +29,7 @@ struct WordPiece: Sendable {
         let (start, further) = (Array(startPrefix.utf8), Array(continuationPrefix.utf8))
         self.continuationPrefix = further
         // Where starts are marked, user-defined tokens are no parts of words.
-        for id in 0..<vocabulary.count where CharacterBPE.isText(vocabulary.kinds[id]) && (start.isEmpty || vocabulary.kinds[id] != .userDefined) {
+        for id in 0..<vocabulary.count where vocabulary.isText(id) && (start.isEmpty || vocabulary.kinds[id] != .userDefined) {
             let text = vocabulary.text(id)
             if text.starts(with: start), text.count > start.count {
                 try starts.insert(UnsafeBufferPointer(rebasing: text[start.count...]), id, subject: subject)

@@ -39,7 +39,7 @@ import Testing
 
     @Test(
         "gives the ids and texts of SentencePiece",
-        arguments: ["sp-llama", "sp-bpe", "sp-unigram", "sp-unigram-bytes", "sp-suffix"])
+        arguments: ["sp-llama", "sp-bpe", "sp-unigram", "sp-unigram-bytes", "sp-suffix", "fairseq"])
     func sentencePieceGoldens(name: String) throws {
         try check(Self.sentencePiece(name), name, parseSpecial: false)
     }

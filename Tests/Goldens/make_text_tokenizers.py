@@ -52,6 +52,7 @@ def sentence_pieces(folder):
                            control_symbols=["<ctrl>"]),
         "sp-unigram-bytes": dict(model_type="unigram", vocab_size=700, byte_fallback=True, normalization_rule_name="identity", add_dummy_prefix=False,
                                  remove_extra_whitespaces=False),
+        "fairseq": dict(model_type="unigram", vocab_size=500, normalization_rule_tsv=rules),
         "sp-suffix": dict(model_type="unigram", vocab_size=500, normalization_rule_name="identity", treat_whitespace_as_suffix=True),
     }
     for name, options in kinds.items():

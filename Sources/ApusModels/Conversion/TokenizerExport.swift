@@ -111,8 +111,13 @@ enum TokenizerExport {
         let json = try contents("tokenizer.json")
         if let tables = try model("tokenizer.model", onlyBPE: json != nil) { return tables }
         if let json { return try TokenizerTables(tokenizerJSON: json, config: config, subject: path + "/tokenizer.json", count: count) }
-        for name in ["spiece.model", "sentencepiece.bpe.model"] { if let tables = try model(name) { return tables } }
+        if let tables = try model("spiece.model") { return tables }
+        let added = try contents("added_tokens.json")
+        if let bytes = try contents(ModelSource.fairseqFile) {
+            try ModelSource.checkIsXLMRoberta(path, config: config)
+            return try TokenizerTables(xlmRoberta: bytes, config: config, addedTokens: added, subject: path + "/" + ModelSource.fairseqFile, count: count)
+        }
         guard let bytes = try contents("vocab.txt") else { return nil }
-        return try TokenizerTables(vocabTxt: bytes, config: config, subject: path + "/vocab.txt", count: count)
+        return try TokenizerTables(vocabTxt: bytes, config: config, addedTokens: added, subject: path + "/vocab.txt", count: count)
     }
 }
