@@ -29,7 +29,8 @@ extension Tokenizer {
             prefix: try edge(true, named.bos, "BOS", tables.subject), suffix: try edge(tables.addsEOS ?? false, named.eos, "EOS", tables.subject))
     }
 
-    /// "t5": SentencePiece's unigram model.
+    /// "t5": SentencePiece's unigram model. Pieces for bytes spell what the vocabulary lacks, as where it comes from; llama.cpp makes unknown
+    /// tokens of that.
     static func unigram(_ tables: TokenizerTables, _ vocabulary: Vocabulary, _ named: NamedTokens) throws(InputError) -> Parts {
         let userDefined = SpecialTokens(vocabulary: vocabulary) { $0 == .userDefined }
         let addsSpace = tables.addsSpacePrefix ?? false
@@ -38,13 +39,17 @@ extension Tokenizer {
             prefix: addsSpace ? .afterSpecial : .none, removesExtraSpaces: tables.removesExtraSpaces ?? false,
             protected: userDefined.entries.isEmpty ? nil : userDefined)
         let unknown = named.unknown.map { Int($0) } ?? vocabulary.kinds.firstIndex(of: .unknown)
+        let hasBytes = vocabulary.kinds.contains(.byte), fallback = hasBytes ? ByteFallback(vocabulary) : nil
+        guard hasBytes == (fallback != nil) else {
+            throw InputError(tables.subject, at: "tokenizer.ggml.token_type", "some tokens are pieces for bytes, but not each byte has one")
+        }
         let model = try Unigram(
-            vocabulary: vocabulary, scores: tables.scores, unknown: unknown, byteFallback: nil, sums: .perWord, userDefinedScore: { _ in 0 },
+            vocabulary: vocabulary, scores: tables.scores, unknown: unknown, byteFallback: fallback, sums: .perWord, userDefinedScore: { _ in 0 },
             subject: tables.subject)
         return Parts(
             vocabulary: vocabulary, model: .unigram(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
             normalizer: Normalizer(steps: [.sentencePiece(normalizer)]),
-            decoder: TokenDecoder(steps: [.sentencePiece(addsSpace ? .dropped : .kept)]),
+            decoder: TokenDecoder(steps: [.sentencePiece(addsSpace ? .dropped : .kept)], hasByteFallback: hasBytes),
             prefix: try edge(tables.addsBOS ?? false, named.bos, "BOS", tables.subject),
             suffix: try edge(tables.addsEOS ?? true, named.eos, "EOS", tables.subject))
     }

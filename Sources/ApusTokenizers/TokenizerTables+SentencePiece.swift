@@ -105,7 +105,7 @@ extension TokenizerTables {
         return file.bytes
     }
 
-    private static func replacing(_ text: ArraySlice<UInt8>, _ old: [UInt8], with new: [UInt8]) -> ArraySlice<UInt8> {
+    static func replacing(_ text: ArraySlice<UInt8>, _ old: [UInt8], with new: [UInt8]) -> ArraySlice<UInt8> {
         Array(text).split(separator: old, omittingEmptySubsequences: false).joined(separator: new).reduce(into: []) { $0.append($1) }
     }
 }

@@ -7,13 +7,17 @@ extension TokenizerTables {
     init(
         unigram model: Unigram, of tokenizer: Tokenizer, normalization: UnigramNormalization, config: [UInt8]?, subject: String, count: Int
     ) throws(InputError) {
-        guard model.byteFallback == nil else {
-            throw InputError(subject, "GGUF has no words for a unigram model with a piece for each byte", remedy: "convert to a folder instead")
-        }
         var (kinds, notes) = try Self.addedKinds(of: tokenizer, subject: subject)
         kinds[Int(model.unknown)] = .unknown
+        if let fallback = model.byteFallback {
+            for id in fallback.tokens { kinds[Int(id)] = .byte }
+            notes.append("\(subject): llama.cpp makes unknown tokens of the characters that are spelled in pieces for bytes here")
+        }
         let vocabulary = tokenizer.vocabulary
-        let (tokens, types) = try Self.tokens(of: vocabulary, kinds: kinds, count: count, subject: subject) { id, _ in Array(vocabulary.text(id))[...] }
+        let (tokens, types) = try Self.tokens(of: vocabulary, kinds: kinds, count: count, subject: subject) { id, kind in
+            let text = Array(vocabulary.text(id))[...]
+            return kind == .userDefined ? Self.replacing(text, SentencePieceNormalizer.mark, with: [0x20]) : text
+        }
         if normalization.prefixesFirstOnly, types.contains(Int(Vocabulary.Kind.userDefined.rawValue)) {
             throw InputError(
                 subject, at: "pre_tokenizer", "GGUF has no words for a space before the first part of a text alone", remedy: "convert to a folder instead")
@@ -34,11 +38,14 @@ extension TokenizerTables {
     /// The tables of a unigram model in SentencePiece's own file.
     init(unigram file: SentencePieceModel, _ bytes: [UInt8], config: [UInt8]?, count: Int) throws(InputError) {
         let subject = file.subject, tokenizer = try Tokenizer(sentencePieceModel: bytes, config: config, subject: subject)
-        guard case .unigram(let model) = tokenizer.parts.model, file.escapesSpaces, !file.spaceIsSuffix,
-            !file.types.contains(Int(Vocabulary.Kind.userDefined.rawValue))
-        else {
+        guard case .unigram(let model) = tokenizer.parts.model, file.escapesSpaces, !file.spaceIsSuffix else {
             throw InputError(
-                subject, "GGUF has no words for a unigram model with user-defined pieces, or with other marks for spaces than before words",
+                subject, "GGUF has no words for a unigram model with other marks for spaces than before words", remedy: "convert to a folder instead")
+        }
+        // There the text between such pieces is a text of its own.
+        guard !file.addsDummyPrefix && !file.removesExtraSpaces || !file.types.contains(Int(Vocabulary.Kind.userDefined.rawValue)) else {
+            throw InputError(
+                subject, "GGUF has no words for user-defined pieces of a unigram model that adds a space before texts or removes spaces",
                 remedy: "convert to a folder instead")
         }
         try self.init(unigram: model, of: tokenizer, normalization: UnigramNormalization(file), config: config, subject: subject, count: count)
@@ -70,6 +77,8 @@ extension TokenizerTables {
         let metaspace: JSONObject = [
             "type": .string("Metaspace"), "replacement": .string("▁"), "prepend_scheme": .string(adds ? "always" : "never"), "split": .bool(true),
         ]
+        let hasBytes = (0..<count).contains { kind($0) == .byte }, bytes = JSON.object(["type": .string("ByteFallback")])
+        let decoder: JSONObject = hasBytes ? ["type": .string("Sequence"), "decoders": .array([.object(metaspace), bytes])] : metaspace
         // What transformers makes of SentencePiece's own file.
         var steps: [JSON] = []
         if !charsMap.isEmpty { steps.append(.object(["type": .string("Precompiled"), "precompiled_charsmap": .string(Base64.encoded(charsMap))])) }
@@ -82,9 +91,9 @@ extension TokenizerTables {
             normalizer: steps.isEmpty ? .null : .object(["type": .string("Sequence"), "normalizers": .array(steps)]),
             preTokenizer: .object(metaspace),
             postProcessor: template(before: addsBOS ?? false ? bos : nil, after: addsEOS ?? true ? eos : nil, startsSecond: true) ?? .null,
-            decoder: metaspace,
+            decoder: decoder,
             model: [
-                "type": .string("Unigram"), "unk_id": unknown.map { .integer($0) } ?? .null, "vocab": .array(vocabulary), "byte_fallback": .bool(false),
+                "type": .string("Unigram"), "unk_id": unknown.map { .integer($0) } ?? .null, "vocab": .array(vocabulary), "byte_fallback": .bool(hasBytes),
             ])
     }
 }

@@ -117,25 +117,58 @@ import Testing
         try check(tables, Tokenizer(tokenizerJSON: json)) { isUsual($0) && $0.first?.isWhitespace == false && !$0.contains("> ") && !$0.hasSuffix(" <tool>") }
     }
 
-    /// SentencePiece's own file; its user-defined pieces are made ordinary ones.
-    @Test func sentencePiece() throws {
-        let golden = try SentencePieceModel(Goldens.bytes("sp-unigram.model"), subject: "sp-unigram")
+    /// SentencePiece's own file with the types that `type` makes of its own; GGUF's tables add up no sums over words.
+    private func sentencePiece(_ name: String, _ type: (SentencePieceModel, Int) -> Int) throws -> [UInt8] {
+        let golden = try SentencePieceModel(Goldens.bytes(name + ".model"), subject: name)
         var file = ProtobufWriter(), trainer = ProtobufWriter(), normalizer = ProtobufWriter()
         for id in 0..<golden.pieces.count {
             var piece = ProtobufWriter()
             piece.bytes(1, golden.pieces[id])
             piece.fixed32(2, Float(golden.scores[id]).bitPattern)
-            piece.integer(3, golden.types[id] == 4 ? 1 : golden.types[id])
+            piece.integer(3, type(golden, id))
             file.bytes(1, piece.bytes)
         }
         trainer.integer(3, 1)
+        trainer.integer(35, golden.hasByteFallback ? 1 : 0)
         normalizer.bytes(2, golden.charsMap)
+        normalizer.integer(3, golden.addsDummyPrefix ? 1 : 0)
+        normalizer.integer(4, golden.removesExtraSpaces ? 1 : 0)
         file.bytes(2, trainer.bytes)
         file.bytes(3, normalizer.bytes)
-        let tables = try TokenizerTables(sentencePieceModel: file.bytes, config: nil, subject: "spiece.model", count: 505)
+        return file.bytes
+    }
+
+    /// User-defined pieces are made ordinary ones.
+    @Test func sentencePiece() throws {
+        let bytes = try sentencePiece("sp-unigram") { $0.types[$1] == 4 ? 1 : $0.types[$1] }
+        let tables = try TokenizerTables(sentencePieceModel: bytes, config: nil, subject: "spiece.model", count: 505)
         #expect((tables.removesExtraSpaces, tables.addsSpacePrefix, tables.addsEOS, tables.eos) == (true, true, true, 2) && !tables.charsMap.isEmpty)
         // What follows a special token gets a space in the tables, as in Hugging Face's files.
-        try check(tables, Tokenizer(sentencePieceModel: file.bytes), parsing: [false], where: isUsual)
+        try check(tables, Tokenizer(sentencePieceModel: bytes), parsing: [false], where: isUsual)
+    }
+
+    @Test func unigramOfBytes() throws {
+        let json = try json("hf-unigram-bytes"), tables = try tables(json, count: 1000), bytes = tables.tokenTypes.filter { $0 == 6 }
+        #expect(bytes.count == 256 && tables.notes.count == 1 && tables.notes[0].contains("llama.cpp"))
+        try check(tables, Tokenizer(tokenizerJSON: json), where: hasNoMark)
+        var broken = tables
+        broken.tokenTypes[try #require(tables.tokenTypes.firstIndex(of: 6))] = 6
+        broken.tokens = StringTable((0..<tables.tokens.count).map { tables.tokens.string($0).replacing("<0x41>", with: "<0x4G>") })
+        #expect(throws: InputError.self) { try Tokenizer(tables: broken) }
+    }
+
+    /// Of bytes, and with pieces that are user-defined, one with a space among them.
+    @Test(arguments: [false, true])
+    func sentencePieceOfBytes(userDefined: Bool) throws {
+        let names = userDefined ? ["▁👍,", "FUNCTION", "天"] : []
+        let bytes = try sentencePiece("sp-unigram-bytes") { names.contains($0.pieces.string($1)) ? 4 : $0.types[$1] }
+        let tables = try TokenizerTables(sentencePieceModel: bytes, config: nil, subject: "spiece.model", count: 705)
+        #expect((tables.removesExtraSpaces, tables.addsSpacePrefix) == (false, false) && tables.tokenTypes.contains(4) == userDefined)
+        let model = try Tokenizer(sentencePieceModel: bytes)
+        try check(tables, model, parsing: [false], where: hasNoMark)
+        let text = "\u{0}a €5 天气 👍, FUNCTIONS  \u{1F9FF}", there = try Tokenizer(tables: tables), ids = there.encode(text)
+        #expect(try ids == model.encode(text) && there.decode(ids) == text)
+        #expect(names.allSatisfy { there.id(ofToken: $0.replacing("▁", with: " ")).map(ids.contains) == true })
     }
 
     @Test(
@@ -159,7 +192,7 @@ import Testing
         let bytes: [(String, [UInt8])] = [
             ("added_tokens", try Goldens.bytes("hf-bert.json")), ("Chinese", try json("hf-bert-cased")), ("BERT's", try json("hf-word-piece")),
             ("99 characters", try json("hf-bert", [(#""max_input_chars_per_word":100"#, #""max_input_chars_per_word":99"#)])),
-            ("spiece.model", try json("hf-albert")), ("for each byte", try json("hf-unigram-bytes")), ("over characters", try json("hf-bpe-words")),
+            ("spiece.model", try json("hf-albert")), ("over characters", try json("hf-bpe-words")),
             ("part words", Array(unmapped.utf8)),
         ]
         for (message, json) in bytes {
@@ -167,6 +200,10 @@ import Testing
             #expect(error.map { "\($0)".contains(message) } == true, "\(message): \(error?.description ?? "")")
         }
         #expect(throws: InputError.self) { try self.tables(json("hf-bert"), count: 500) }
+        let error = #expect(throws: InputError.self) {
+            try TokenizerTables(sentencePieceModel: Goldens.bytes("sp-unigram.model"), config: nil, subject: "spiece.model", count: 1000)
+        }
+        #expect(error.map { "\($0)".contains("user-defined pieces") } == true)
     }
 
     @Test func base64() {
