@@ -66,7 +66,7 @@ import Testing
         "falcon-alibi": "its positions, the order of its norms and sublayers, the biases of its attention, the biases of its feed-forward network",
         "gemma3-windows": "the scale of its scores", "gemma3-stretched": "the scale of its scores",
         "starcoder2-unbiased": "the biases of its attention, the biases of its feed-forward network, its activation",
-        "glm-wide-heads": "4 heads of 20 elements are not 48",
+        "glm-wide-heads": "GGUF files of chatglm cannot hold it: 4 heads of 20 elements are not 48",
         "chatglm-continuation": "its norms", "chatglm-blank": "its norms", "chatglm-long-answer": "its norms",
         "gemma-untied": "its head, the biases of its attention", "gemma2-caps": "the scale of its scores",
         "gemma2-uncapped": "its head, the scale of its scores, the cap of its scores",

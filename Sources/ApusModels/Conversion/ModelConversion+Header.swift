@@ -17,7 +17,13 @@ extension ModelConversion {
         var reader = GGUFReader(
             path: source.path, metadata, shapes: Dictionary(uniqueKeysWithValues: transfers.map { ($0.plan.name, $0.plan.shape) }),
             rotaryDivisors: rotaryDivisors(of: source), architecture: architecture)
-        try check(source, description, says: family.description(of: &reader), what: "GGUF files of \(architecture)", remedy: "convert to a folder")
+        let written: DecoderDescription
+        do throws(InputError) {
+            written = try family.description(of: &reader)
+        } catch {
+            throw InputError(source.path, "GGUF files of \(architecture) cannot hold it: \(error.rule)", remedy: "convert to a folder")
+        }
+        try check(source, description, says: written, what: "GGUF files of \(architecture)", remedy: "convert to a folder")
         try reader.finish()
         return metadata
     }
