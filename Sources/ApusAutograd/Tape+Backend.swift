@@ -1,7 +1,7 @@
 import ApusTensor
 
 extension Tape: Backend, @unchecked Sendable {
-    package var multipliesBF16: Bool { base.multipliesBF16 }
+    package var attendsInBF16: Bool { base.attendsInBF16 }
     package func allocate(byteCount: Int) -> Storage? { base.allocate(byteCount: byteCount) }
     package func synchronize() { base.synchronize() }
 

@@ -108,7 +108,7 @@ package final class BlockStack: Sendable {
         switch blocks[0].attention.key.matrix.dtype {
         case .f32: .f32
         case .f16: .f16
-        default: backend.multipliesBF16 ? .bf16 : .f16
+        default: backend.attendsInBF16 ? .bf16 : .f16
         }
     }
 }

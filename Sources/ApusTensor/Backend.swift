@@ -125,8 +125,8 @@ package enum ScoreBias: Sendable {
 /// The operations that a decoder needs of a device. Calls are queued in order and may return before they are done; results are
 /// read after `synchronize()`. Activations are f32.
 package protocol Backend: AnyObject, Sendable {
-    /// Whether it multiplies bf16 as such, at a higher rate than f32.
-    var multipliesBF16: Bool { get }
+    /// Whether attention over a cache of bf16 multiplies it as such, at a higher rate than f32.
+    var attendsInBF16: Bool { get }
 
     /// Zeroed memory; traps the need for a nil check into an error at the caller's.
     func allocate(byteCount: Int) -> Storage?

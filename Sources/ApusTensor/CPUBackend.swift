@@ -44,7 +44,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     /// The instruction set whose kernels run, as `InstructionSet` spells it.
     public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
 
-    package var multipliesBF16: Bool { apus_kernels_multiply_bf16(kernels) }
+    package var attendsInBF16: Bool { apus_kernels_attend_bf16(kernels) }
 
     package func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
     package func synchronize() {}

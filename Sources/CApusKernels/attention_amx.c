@@ -1,9 +1,6 @@
-// Attention in training on Intel's matrix unit: products of 16 × 16 sums, 32 elements deep. On a processor without it nothing here runs.
+// Attention in training on the matrix unit: products of 16 × 16 sums, 32 elements deep.
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c,amx-tile,amx-bf16"))), apply_to = function)
-#define BF16_DOT
+#include "amx.h"
 #define MATRIX_UNIT
 #include "attention_blocks.h"
 
@@ -14,13 +11,7 @@ INLINE int depth_of(const int mode, int head_size, int lanes) {
   return steps_of(mode, lanes);
 }
 
-// Tiles 0 … 3 are sums (two of rows × two of lanes), 4 and 5 of x, 6 and 7 of w; all of 16 rows of 64 bytes.
-static const struct {
-  uint8_t palette, start, reserved[14];
-  uint16_t bytes[16];
-  uint8_t rows[16];
-} __attribute__((aligned(64))) whole_tiles = {
-    .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+// Tiles 0 … 3 are sums (two of rows × two of lanes), 4 and 5 of x, 6 and 7 of w.
 
 // Whole blocks of 32 rows and 32 lanes, and of 16 steps.
 INLINE void multiply_tiles(const block_product *j) {

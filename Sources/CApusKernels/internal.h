@@ -56,6 +56,13 @@ typedef struct {
   bool fine;
 } apus_multiply;
 
+// Products of rows on a matrix unit, which reads them prepared as tiles of 16 rows, the last one as long as the others.
+typedef struct {
+  size_t (*row_bytes)(int64_t columns);  // of a prepared row
+  void (*prepare)(const apus_prepare *, int64_t tile, int part, int parts);
+  void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
+} apus_unit_kernels;
+
 // One row of a norm and its gradients; those of weight and bias are added to, unless NULL.
 typedef struct {
   const void *x;
@@ -127,6 +134,7 @@ struct apus_kernels {
   const apus_backward_kernels *backward;
   const apus_update_kernels *update;
   const apus_attention_kernels *attention[2];  // in training, of APUS_F32 and APUS_BF16
+  const apus_unit_kernels *unit;  // of bf16 weights, and of quantised ones that meet coarse activations; NULL without a matrix unit
 };
 
 enum {
@@ -143,6 +151,7 @@ extern const apus_attention_kernels apus_scalar_attention[2];
 #if defined(__x86_64__)
 extern const apus_kernels apus_kernels_avx2, apus_kernels_avx512, apus_kernels_avx512bf16, apus_kernels_amx;
 extern const apus_gemm_kernels apus_amx_gemm;
+extern const apus_unit_kernels apus_amx_unit;
 extern const apus_attention_kernels apus_amx_attention;
 #elif defined(__aarch64__)
 extern const apus_kernels apus_kernels_neon;

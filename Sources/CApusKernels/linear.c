@@ -5,6 +5,7 @@
 enum {
   LONG_TASK = 4 << 20,  // multiplications of a task that takes some 20 µs
   LONG_BLOCK = 4,       // tiles of rows that are worth a pass over the weights of their own
+  UNIT_ROWS = 16,       // of a tile of a matrix unit
 };
 
 // Products that can share prepared activations: bf16 ones, other dense ones, or quantised ones with the same level offset and
@@ -17,6 +18,7 @@ static int preparation(int dtype) {
 
 typedef struct {
   const apus_kernels *kernels;
+  const apus_unit_kernels *unit;  // that does it; NULL: the vector kernels
   apus_pool *pool;
   apus_prepare prepare;
   const apus_product *products;
@@ -31,7 +33,8 @@ typedef struct {
 static void prepare_task(void *context, int64_t task, int thread) {
   (void)thread;
   linear_job *job = context;
-  job->kernels->prepare(&job->prepare, task / job->parts, (int)(task % job->parts), job->parts);
+  void (*prepare)(const apus_prepare *, int64_t, int, int) = job->unit ? job->unit->prepare : job->kernels->prepare;
+  prepare(&job->prepare, task / job->parts, (int)(task % job->parts), job->parts);
 }
 
 static void multiply_task(void *context, int64_t task, int thread) {
@@ -49,24 +52,26 @@ static void multiply_task(void *context, int64_t task, int thread) {
   apus_multiply multiply = {.product = &product, .input = p->input + (size_t)row * p->input_stride, .input_stride = p->input_stride,
                             .prepared = (const uint8_t *)p->out + (size_t)row * job->row_bytes,
                             .rows = rows < job->rows_a_block ? rows : job->rows_a_block, .fine = job->prepare.fine};
-  job->kernels->multiply(&multiply, first, count, scratch);
+  (job->unit ? job->unit->multiply : job->kernels->multiply)(&multiply, first, count, scratch);
 }
 
 // 0 where rows are read as they lie.
-static size_t prepared_row_bytes(const apus_kernels *kernels, const apus_prepare *p) {
+static size_t prepared_row_bytes(const linear_job *job) {
+  const apus_prepare *p = &job->prepare;
+  if (job->unit) return job->unit->row_bytes(p->columns);
   if (apus_is_quantized(p->dtype)) return (size_t)(p->columns / 32) * apus_block_bytes(p->fine);
-  return p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(kernels) ? (size_t)apus_round_up(p->columns, 2) * 2 : 0;
+  return p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(job->kernels) ? (size_t)apus_round_up(p->columns, 2) * 2 : 0;
 }
 
 static void run_products(linear_job *job) {
   const apus_prepare *p = &job->prepare;
-  int threads = apus_pool_threads(job->pool), tile = job->kernels->tile_rows;
-  job->row_bytes = prepared_row_bytes(job->kernels, p);
+  int threads = apus_pool_threads(job->pool), tile = job->unit ? UNIT_ROWS : job->kernels->tile_rows;
+  job->row_bytes = prepared_row_bytes(job);
   int64_t tiles = (p->rows + tile - 1) / tile, panels = 0;
   // Few tiles are parted, so that every thread has some of them; a single row is not worth it.
   job->parts = p->rows > 2 && tiles < 4 * threads ? threads : 1;
   if (job->row_bytes > 0) {
-    job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)p->rows);
+    job->prepare.out = apus_pool_scratch(job->pool, threads, job->row_bytes * (size_t)apus_round_up(p->rows, job->unit ? tile : 1));
     apus_pool_run(job->pool, tiles * job->parts, prepare_task, job);
   }
   // Many rows: each thread keeps to a block of them, which it prepared and whose results it goes on with, so that they stay in its cache.
@@ -92,7 +97,8 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
   for (int first = 0; first < product_count;) {
     int dtype = products[first].weights->dtype, last = first + 1;
     while (last < product_count && last - first < 8 && preparation(products[last].weights->dtype) == preparation(dtype)) last++;
-    linear_job job = {.kernels = kernels, .pool = pool, .products = products + first, .count = last - first,
+    const bool unit = apus_is_quantized(dtype) ? !fine : dtype == APUS_BF16;
+    linear_job job = {.kernels = kernels, .unit = unit ? kernels->unit : NULL, .pool = pool, .products = products + first, .count = last - first,
                       .prepare = {.input = input, .input_stride = input_stride, .rows = rows,
                                   .columns = products[first].weights->columns, .dtype = dtype, .fine = fine && apus_deserves_fine(dtype)}};
     run_products(&job);

@@ -32,8 +32,12 @@ enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_AVX512
 // The kernels of an instruction set, or NULL when this processor or build lacks it.
 const apus_kernels *apus_kernels_for(int isa);
 const apus_kernels *apus_kernels_best(void);
-// Whether bf16 is multiplied as bf16 (with activations rounded to it), at twice the speed of f32.
+// Whether bf16 weights are multiplied as bf16 (with activations rounded to it), at twice the speed of f32 or more.
 bool apus_kernels_multiply_bf16(const apus_kernels *kernels);
+// Whether attention over a cache of bf16 multiplies it as such.
+bool apus_kernels_attend_bf16(const apus_kernels *kernels);
+// Whether a matrix unit multiplies bf16 weights, and quantised ones, rounded to bf16, that meet coarse activations.
+bool apus_kernels_have_unit(const apus_kernels *kernels);
 const char *apus_kernels_name(const apus_kernels *kernels);
 
 // ---- What a processor can do at most (roofline.c) ------------------------------------------------------------------
@@ -75,7 +79,7 @@ typedef struct {
 
 // out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K], which no output overlaps. Quantised weights are
 // multiplied with activations rounded to 8 bits a value, or 16 if `fine` and the weights have fewer than 8, a scale for 32 values; 16 bits
-// take up to twice the time where memory does not limit.
+// take up to twice the time where memory does not limit. Unless `fine`, a matrix unit rounds both to bf16 instead.
 void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count);
 

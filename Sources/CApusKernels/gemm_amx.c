@@ -1,25 +1,18 @@
-// Intel's matrix unit, AMX: products of tiles of 16 rows × 32 columns of bf16. On a processor without it nothing here runs.
+// Products of bf16 on the matrix unit.
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c,amx-tile,amx-bf16"))), apply_to = function)
-#define BF16_DOT
+#include "amx.h"
 #include "gemm_pack.h"
 #include "internal.h"
 
 PACK(pack_a, APUS_BF16, 16, true, true)
 PACK(pack_b, APUS_BF16, 16, false, true)
 
-enum { CHUNK_COLUMNS = 512 };  // with these, two panels of B lie in the first-level cache
+enum {
+  CHUNK_COLUMNS = 512,  // with these, two panels of B lie in the first-level cache
+  BYTES_AHEAD = 4096,   // of the panel in work, for prefetching
+};
 
-// Tiles 0 … 3 are sums (rows 0 and 1 of A's tiles × panels 0 and 1 of B), 4 and 5 of A, 6 and 7 of B; all of 16 rows of 64 bytes.
-static const struct {
-  uint8_t palette, start, reserved[14];
-  uint16_t bytes[16];
-  uint8_t rows[16];
-} __attribute__((aligned(64))) all_whole = {
-    .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
-
+// Tiles 0 … 3 are sums (rows 0 and 1 of A's tiles × panels 0 and 1 of B), 4 and 5 of A, 6 and 7 of B.
 typedef struct {
   float sums[2][2][16][16];  // where the output has no whole tile
   float bias[32];
@@ -47,6 +40,10 @@ INLINE void amx_tile(const int tiles, const int panels, const apus_block *block,
     if (tiles > 1 && panels > 1) _tile_zero(3);
   }
   for (int64_t k = 0; k < block->k; k += 32, a += 1024, b += 1024) {
+    if (tiles == 1 && block->m <= 16) {  // few rows wait for memory alone
+      for (int i = 0; i < 1024; i += 64) __builtin_prefetch(b + BYTES_AHEAD + i);
+      for (int i = 0; i < 1024 && panels > 1; i += 64) __builtin_prefetch(b + block->panel_step + BYTES_AHEAD + i);
+    }
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
     _tile_dpbf16ps(0, 4, 6);
@@ -118,7 +115,7 @@ INLINE void amx_outputs(const int tiles, const int panels, const apus_block *blo
 static void multiply(const apus_block *block) {
   amx_edge edge = {};
   int64_t tiles = (block->m + 15) / 16, panels = (block->n + 15) / 16;
-  _tile_loadconfig(&all_whole);
+  configure_rows(block->m);
   for (int64_t t = 0; t < tiles; t += 2) {
     for (int64_t p = 0; p < panels; p += 2) {
       if (tiles - t > 1 && panels - p > 1) amx_outputs(2, 2, block, t, p, &edge);
