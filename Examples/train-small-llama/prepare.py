@@ -19,6 +19,7 @@ import pathlib
 import random
 import re
 import subprocess
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGES = ["linux-doc-6.1", "python3.11-doc", "wordnet-base", "debian-handbook", "debian-reference-zh-cn", "libreoffice-help-en-us",
@@ -31,7 +32,8 @@ def fetch(folder, names):
     packages.mkdir(parents=True, exist_ok=True)
     for name in names:
         if not list(packages.glob(name + "_*.deb")):
-            subprocess.run(["apt-get", "download", name], cwd=packages, check=True)
+            if subprocess.run(["apt-get", "download", name], cwd=packages).returncode != 0:
+                sys.exit(f"prepare.py: apt-get download {name} failed (above); without a list of packages, run apt-get update as root first")
         if not (packages / name).exists():
             subprocess.run(["dpkg-deb", "-x", str(next(packages.glob(name + "_*.deb"))), str(packages / name)], check=True)
     return packages
