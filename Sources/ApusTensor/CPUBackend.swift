@@ -44,7 +44,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
     /// The instruction set whose kernels run, as `InstructionSet` spells it.
     public var instructionSetName: String { String(cString: apus_kernels_name(kernels)) }
 
-    package var attendsInBF16: Bool { apus_kernels_attend_bf16(kernels) }
+    package var attendsInBF16: Bool { apus_kernels_multiply_bf16(kernels) }
 
     package func allocate(byteCount: Int) -> Storage? { Storage(byteCount: byteCount) }
     package func synchronize() {}
@@ -193,7 +193,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
         precondition(shape.seesPrefix && shape.window == nil && zip(segments, caches).allSatisfy { 1...$1.capacity ~= $0.prefix })
         // Queries that stand before all keys see nothing but the prefix.
         let before = segments.map { Segment(rows: $0.rows, position: -$0.rows.count, prefix: $0.prefix) }
-        withAttention(shape, before, caches, AttentionRows(queries: queries, out: out), nil) { apus_attend(kernels, pool, &$0) }
+        attendStored(shape, queries: queries, segments: before, caches: caches, bias: nil, into: out)
     }
 
     /// What a call has of these.
@@ -209,7 +209,7 @@ public final class CPUBackend: Backend, @unchecked Sendable {
                 let first = segment.rows.lowerBound, end = segment.position + segment.rows.count
                 let prefix = shape.seesPrefix ? segment.prefix : 0
                 // What is stored already may reach beyond the queries.
-                precondition(end <= cache.capacity && prefix <= (rows.queries == nil || rows.keys != nil ? end : cache.capacity))
+                precondition(end <= cache.capacity && prefix <= (rows.keys == nil ? cache.capacity : end))
                 func start(_ rows: Rows?) -> UnsafeMutablePointer<Float>? { rows.map { $0.start + first * $0.stride } }
                 list.initializeElement(
                     at: i,

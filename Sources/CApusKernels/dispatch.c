@@ -58,8 +58,7 @@ const apus_kernels *apus_kernels_best(void) {
   return &apus_kernels_scalar;
 }
 
-bool apus_kernels_multiply_bf16(const apus_kernels *kernels) { return kernels->unit != NULL || apus_kernels_attend_bf16(kernels); }
-bool apus_kernels_attend_bf16(const apus_kernels *kernels) {
+bool apus_kernels_multiply_bf16(const apus_kernels *kernels) {
 #if defined(__x86_64__)
   return kernels == &apus_kernels_avx512bf16;
 #else

@@ -54,9 +54,7 @@ INLINE f32x16 load_step(const int dtype, const int compute, const apus_operand *
 #ifdef BF16_DOT
   if (packs_pairs(compute)) {
     f32x16 low = load_operand(dtype, o->data, at, count), high = left > 1 ? load_operand(dtype, o->data, at + o->column_stride, count) : splat(0);
-    u16x32 both = (u16x32)bf16_pairs(low, high);
-    return (f32x16)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27,
-                                           12, 28, 13, 29, 14, 30, 15, 31);
+    return (f32x16)bf16_columns(low, high);
   }
 #endif
   return round_operand(dtype, compute, load_operand(dtype, o->data, at, count));

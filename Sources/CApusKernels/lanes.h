@@ -65,6 +65,12 @@ INLINE void store_part(float *p, f32x16 v, int columns) {
 #ifdef BF16_DOT
 // 32 numbers as 16 pairs of bf16, rounded to nearest even.
 INLINE u32x16 bf16_pairs(f32x16 low, f32x16 high) { return (u32x16)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
+// The same, lane i of the one beside lane i of the other: two columns of 16 rows.
+INLINE u32x16 bf16_columns(f32x16 first, f32x16 second) {
+  const u16x32 both = (u16x32)bf16_pairs(first, second);
+  return (u32x16)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
+                                         13, 29, 14, 30, 15, 31);
+}
 #endif
 
 // Lane i of row m becomes lane m of row i: four rounds that interleave the halves of the rows.

@@ -2,19 +2,13 @@
 // its sums are the same: bf16 weights lie as such already, quantised ones are rounded to it.
 #if defined(__x86_64__)
 #include "amx.h"
+#include "internal.h"
+#include "weight_blocks.h"
 
-#define TILE_ROWS 16
-#define TILE_PANELS 2
-#define DENSE_COLUMNS 512  // with these, two panels lie in the first-level cache
-INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
-  return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)levels, _mm512_set1_epi32(quad));
-}
-INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
-  return (f32x16)_mm512_dpbf16_ps((__m512)sum, (__m512bh)weights, (__m512bh)_mm512_set1_epi32((int32_t)pair));
-}
-#include "tiles.h"
-
-enum { TILE_BYTES = 1024, GROUPS = DENSE_COLUMNS / 32 };
+enum {
+  TILE_BYTES = 1024,
+  GROUPS = 16,  // of 32 columns: with these, two panels lie in the first-level cache
+};
 
 // ---- Activations: [tile of 16 rows][32 columns][row][column] -----------------------------------------------------------
 
@@ -36,13 +30,6 @@ static void prepare_tiles(const apus_prepare *p, int64_t tile, int part, int par
 
 // ---- Weights: [panel][32 columns][pair of columns][row] ----------------------------------------------------------------
 
-// Two columns of 16 rows as pairs of bf16.
-INLINE u32x16 column_pairs(f32x16 first, f32x16 second) {
-  const u16x32 both = (u16x32)bf16_pairs(first, second);
-  return (u32x16)__builtin_shufflevector(both, both, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28,
-                                         13, 29, 14, 30, 15, 31);
-}
-
 INLINE void spread_quantized(const int dtype, const uint8_t *panel, int64_t first, int64_t groups, uint8_t *out) {
   for (int64_t g = 0; g < groups; g++) {
     weight_block w;
@@ -53,7 +40,7 @@ INLINE void spread_quantized(const int dtype, const uint8_t *panel, int64_t firs
       f32x16 scale = w.scale[half], start = has_minimum(dtype) ? w.minimum[half] : scale * -(float)apus_level_offset(dtype), column[4];
 #pragma clang loop unroll(full)
       for (int i = 0; i < 4; i++) column[i] = fma16(to_float((i32x16)((u32x16)w.level[four] >> (8 * i) & 255)), scale, start);
-      u32x16 pairs[2] = {column_pairs(column[0], column[1]), column_pairs(column[2], column[3])};
+      u32x16 pairs[2] = {bf16_columns(column[0], column[1]), bf16_columns(column[2], column[3])};
       memcpy(out, pairs, 128);
     }
   }

@@ -188,7 +188,7 @@ static void attention(int dtype) {
   }
   attend(tested, pool, a, list, 0);
   char what[200];
-  bool rounds = dtype == APUS_BF16 && apus_kernels_attend_bf16(tested);
+  bool rounds = dtype == APUS_BF16 && apus_kernels_multiply_bf16(tested);
   for (int i = 0; i < a.segment_count; i++) {
     sequence *s = &list[i];
     snprintf(what, sizeof what, "attention, type %d, %d/%d heads of %d, window %d, prefix %d%s, cap %g, %s, %d + %d tokens", dtype, a.heads,

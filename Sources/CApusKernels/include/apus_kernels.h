@@ -32,10 +32,9 @@ enum apus_isa { APUS_ISA_SCALAR, APUS_ISA_AVX2, APUS_ISA_AVX512, APUS_ISA_AVX512
 // The kernels of an instruction set, or NULL when this processor or build lacks it.
 const apus_kernels *apus_kernels_for(int isa);
 const apus_kernels *apus_kernels_best(void);
-// Whether bf16 weights are multiplied as bf16 (with activations rounded to it), at twice the speed of f32 or more.
+// Whether vectors multiply bf16 as bf16 (with activations rounded to it), at twice the speed of f32: in attention over a cache of it, and in
+// products where no matrix unit makes them.
 bool apus_kernels_multiply_bf16(const apus_kernels *kernels);
-// Whether attention over a cache of bf16 multiplies it as such.
-bool apus_kernels_attend_bf16(const apus_kernels *kernels);
 // Whether a matrix unit multiplies bf16 weights, and quantised ones, rounded to bf16, that meet coarse activations.
 bool apus_kernels_have_unit(const apus_kernels *kernels);
 const char *apus_kernels_name(const apus_kernels *kernels);
