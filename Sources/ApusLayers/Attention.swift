@@ -82,12 +82,12 @@ package final class Attention: Sendable {
         let shape = shape(cacheType: cacheType), caches = context.caches(layer: layer)
         if context.remembered {
             backend.linear(x, [query.product(into: queries)], context.precision)
-            finish(queries, queryNorm, context)
+            normAndRotate(queries, queryNorm, context)
             backend.attendStored(shape, queries: queries, segments: context.segments, caches: caches, bias: scores.bias, into: attended)
         } else {
             backend.linear(x, [query.product(into: queries), key.product(into: keys), value.product(into: values)], context.precision)
-            finish(queries, queryNorm, context)
-            finish(keys, keyNorm, context)
+            normAndRotate(queries, queryNorm, context)
+            normAndRotate(keys, keyNorm, context)
             backend.attend(
                 shape, queries: queries, keys: keys, values: values, segments: context.segments, caches: caches, bias: scores.bias,
                 into: attended)
@@ -100,13 +100,13 @@ package final class Attention: Sendable {
         let width = key.outputs, both = context.workspace.rows(.inner, count: x.count, width: 2 * width)
         let keys = both.columns(0..<width), values = both.columns(width..<2 * width)
         context.backend.linear(x, [key.product(into: keys), value.product(into: values)], context.precision)
-        finish(keys, keyNorm, context)
+        normAndRotate(keys, keyNorm, context)
         context.backend.store(
             shape(cacheType: cacheType), keys: keys, values: values, segments: context.segments, caches: context.caches(layer: layer))
     }
 
-    /// Norms and turns the heads of queries or keys.
-    private func finish(_ heads: Rows, _ norm: Norm?, _ context: ForwardContext) {
+    /// Of the heads of queries or keys, in place.
+    private func normAndRotate(_ heads: Rows, _ norm: Norm?, _ context: ForwardContext) {
         norm?.onHeads(heads, size: headSize, context.backend)
         for rotation in rotations {
             let angles = context.angles[rotation.angles]

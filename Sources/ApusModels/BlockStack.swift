@@ -31,8 +31,6 @@ package final class BlockStack: Sendable {
     /// behind the blocks is left to whoever knows which rows are wanted.
     func callAsFunction(_ hidden: Rows, _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace) {
         let context = context(inputs, precision, workspace), cacheType = inputs[0].cache.dtype
-        // For the widest sublayer at once: a tape keeps the memory of narrower rows that were there before.
-        _ = workspace.rows(.inner, count: hidden.count, width: innerWidth)
         guard let tape else {
             for (layer, block) in blocks.enumerated() { block(hidden, layer: layer, cacheType: cacheType, context) }
             return
@@ -72,6 +70,8 @@ package final class BlockStack: Sendable {
         _ inputs: [SequenceInput], _ precision: ActivationPrecision, _ workspace: Workspace, remembered: Bool = false
     ) -> ForwardContext {
         let segments = inputs.segments
+        // For the widest sublayer at once: a tape keeps the memory of narrower rows that were there before.
+        _ = workspace.rows(.inner, count: segments.last?.rows.upperBound ?? 0, width: innerWidth)
         return ForwardContext(
             backend: backend, segments: segments, stores: inputs.map(\.cache), memories: inputs.compactMap { $0.memory?.memory },
             angles: angles(inputs, segments, workspace), precision: precision, workspace: workspace, remembered: remembered)
