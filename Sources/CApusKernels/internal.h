@@ -18,31 +18,33 @@ typedef struct {
   };
 } activation_block;
 
-// The same in 16 bits: a level is 256 · its byte of high.quads + its byte of `low`, both signed.
+// The same with room for levels of 16 bits: a level is 256 · its byte of high.quads + its byte of `low`, both signed. Without products of bytes
+// into 32 bits, high.quads[g] holds the first and the third level of group g, and low[g] the others.
 typedef struct {
   activation_block high;
   int32_t low[8];
-} fine_activation_block;
+} wide_activation_block;
 
 enum {
   COARSE_LEVELS = 127,
   FINE_LEVELS = 127 * 256,  // the greatest, so that its byte of high.quads is at most 127
 };
 
-static inline size_t apus_block_bytes(bool fine) { return fine ? sizeof(fine_activation_block) : sizeof(activation_block); }
-static inline const activation_block *apus_block_at(bool fine, const void *blocks, int64_t index) {
-  return (const activation_block *)((const uint8_t *)blocks + (size_t)index * apus_block_bytes(fine));
+static inline size_t apus_block_bytes(bool wide) { return wide ? sizeof(wide_activation_block) : sizeof(activation_block); }
+static inline const activation_block *apus_block_at(bool wide, const void *blocks, int64_t index) {
+  return (const activation_block *)((const uint8_t *)blocks + (size_t)index * apus_block_bytes(wide));
 }
 
 // Rows prepared for the tile kernels: whole tiles of `tile` rows, then one tile of the rows that are left.
 // Pairs of bf16, where the instruction set multiplies them: [tile][K / 2 rounded up][rows of the tile]. Quantised: [tile][K / 32][rows of the
-// tile] of blocks, fine ones if so. f32 is not prepared, but read where it lies.
+// tile] of blocks, wide ones if so. f32 is not prepared, but read where it lies.
 typedef struct {
   const float *input;
   size_t input_stride;
   int64_t rows, columns;
   int dtype;  // of the weights
-  bool fine;
+  bool fine;  // in levels of 16 bits
+  bool wide;  // in blocks with room for them
   void *out;
 } apus_prepare;
 
@@ -53,7 +55,7 @@ typedef struct {
   size_t input_stride;
   const void *prepared;
   int64_t rows;
-  bool fine;
+  bool wide;
 } apus_multiply;
 
 // Products of rows on a matrix unit, which reads them prepared as tiles of 16 rows, the last one as long as the others.
@@ -135,6 +137,7 @@ struct apus_kernels {
   const apus_update_kernels *update;
   const apus_attention_kernels *attention[2];  // in training, of APUS_F32 and APUS_BF16
   const apus_unit_kernels *unit;  // of bf16 weights, and of quantised ones that meet coarse activations; NULL without a matrix unit
+  bool widens_bytes;  // weights of 8 bits want activations in wide blocks
 };
 
 enum {

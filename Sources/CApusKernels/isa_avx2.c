@@ -7,7 +7,7 @@
 // 6 rows × 16 lanes: 12 of the 16 registers hold sums.
 #define TILE_ROWS 6
 #define TILE_PANELS 1
-#define DENSE_COLUMNS 256
+#define DENSE_COLUMNS 2048
 #include "vector.h"
 
 #define BLOCK_DOTS "block_dots_avx2.h"
@@ -25,5 +25,5 @@
 
 const apus_kernels apus_kernels_avx2 = {"avx2", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                         log_sum_exp, argmax, {&gemm_f32, &gemm_bf16, &gemm_f16}, &backward_kernels, &update_kernels,
-                                        {&attention_f32, &attention_bf16}, NULL};
+                                        {&attention_f32, &attention_bf16}, NULL, true};
 #endif

@@ -51,7 +51,7 @@ static void multiply_task(void *context, int64_t task, int thread) {
   const apus_prepare *p = &job->prepare;
   apus_multiply multiply = {.product = &product, .input = p->input + (size_t)row * p->input_stride, .input_stride = p->input_stride,
                             .prepared = (const uint8_t *)p->out + (size_t)row * job->row_bytes,
-                            .rows = rows < job->rows_a_block ? rows : job->rows_a_block, .fine = job->prepare.fine};
+                            .rows = rows < job->rows_a_block ? rows : job->rows_a_block, .wide = p->wide};
   (job->unit ? job->unit->multiply : job->kernels->multiply)(&multiply, first, count, scratch);
 }
 
@@ -59,7 +59,7 @@ static void multiply_task(void *context, int64_t task, int thread) {
 static size_t prepared_row_bytes(const linear_job *job) {
   const apus_prepare *p = &job->prepare;
   if (job->unit) return job->unit->row_bytes(p->columns);
-  if (apus_is_quantized(p->dtype)) return (size_t)(p->columns / 32) * apus_block_bytes(p->fine);
+  if (apus_is_quantized(p->dtype)) return (size_t)(p->columns / 32) * apus_block_bytes(p->wide);
   return p->dtype == APUS_BF16 && apus_kernels_multiply_bf16(job->kernels) ? (size_t)apus_round_up(p->columns, 2) * 2 : 0;
 }
 
@@ -98,9 +98,11 @@ void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *inpu
     int dtype = products[first].weights->dtype, last = first + 1;
     while (last < product_count && last - first < 8 && preparation(products[last].weights->dtype) == preparation(dtype)) last++;
     const bool unit = apus_is_quantized(dtype) ? !fine : dtype == APUS_BF16;
+    const bool is_fine = fine && apus_deserves_fine(dtype);
     linear_job job = {.kernels = kernels, .unit = unit ? kernels->unit : NULL, .pool = pool, .products = products + first, .count = last - first,
                       .prepare = {.input = input, .input_stride = input_stride, .rows = rows,
-                                  .columns = products[first].weights->columns, .dtype = dtype, .fine = fine && apus_deserves_fine(dtype)}};
+                                  .columns = products[first].weights->columns, .dtype = dtype, .fine = is_fine,
+                                  .wide = is_fine || (dtype == APUS_Q8_0 && kernels->widens_bytes)}};
     run_products(&job);
     first = last;
   }

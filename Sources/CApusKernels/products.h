@@ -2,9 +2,24 @@
 
 INLINE int32_t byte_of(const int32_t *quads, int i) { return ((const int8_t *)quads)[i]; }
 
+// Levels of four groups in a wide block.
+INLINE void store_wide(i32x16 level, int group, wide_activation_block *out) {
+#ifdef BLOCK_DOTS
+  i32x16 pairs = (level & 0xffff) | __builtin_shufflevector(level, level, 2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15) << 16;
+  i32x4 first = __builtin_shufflevector(pairs, pairs, 0, 4, 8, 12), second = __builtin_shufflevector(pairs, pairs, 1, 5, 9, 13);
+  memcpy(out->high.quads + group, &first, 16);
+  memcpy(out->low + group, &second, 16);
+#else
+  i32x16 high = (level + 128) >> 8;
+  i8x16 bytes = __builtin_convertvector(high, i8x16);
+  memcpy(out->high.quads + group, &bytes, 16);
+  bytes = __builtin_convertvector(level - (high << 8), i8x16);
+  memcpy(out->low + group, &bytes, 16);
+#endif
+}
+
 // Quantises 32 activations: the greatest gets the greatest level; rounded to nearest even. NaN or infinity gives a NaN scale.
-INLINE void quantize_activations(const float *x, const bool fine, int offset, bool halves, activation_block *out) {
-  const float levels = fine ? FINE_LEVELS : COARSE_LEVELS;
+INLINE void quantize_activations(const float *x, const bool wide, const float levels, int offset, bool halves, activation_block *out) {
   f32x16 v[2] = {load16(x), load16(x + 16)};
   i32x16 magnitude = __builtin_elementwise_max((i32x16)v[0] & 0x7fffffff, (i32x16)v[1] & 0x7fffffff);
   int32_t bits = __builtin_reduce_max(magnitude);
@@ -14,12 +29,12 @@ INLINE void quantize_activations(const float *x, const bool fine, int offset, bo
   i32x16 level[2];
   for (int i = 0; i < 2; i++) {
     level[i] = __builtin_convertvector(__builtin_elementwise_roundeven(v[i] * inverse), i32x16);
-    i32x16 high = fine ? (level[i] + 128) >> 8 : level[i];
-    i8x16 bytes = __builtin_convertvector(high, i8x16);
-    memcpy(out->quads + i * 4, &bytes, 16);
-    if (!fine) continue;
-    bytes = __builtin_convertvector(level[i] - (high << 8), i8x16);
-    memcpy(((fine_activation_block *)out)->low + i * 4, &bytes, 16);
+    if (wide) {
+      store_wide(level[i], i * 4, (wide_activation_block *)out);
+    } else {
+      i8x16 bytes = __builtin_convertvector(level[i], i8x16);
+      memcpy(out->quads + i * 4, &bytes, 16);
+    }
   }
   out->scale = greatest < INFINITY ? greatest / levels : NAN;
   int32_t sum[2] = {__builtin_reduce_add(halves ? level[0] : level[0] + level[1]), halves ? __builtin_reduce_add(level[1]) : 0};
@@ -81,15 +96,16 @@ static __attribute__((noinline)) void interleave_rows(int dtype, const float *co
 }
 
 // Rows first ..< end of a tile of `count` rows.
-INLINE void quantize_rows(const bool fine, const apus_prepare *p, int64_t tile, int64_t count, int64_t first, int64_t end) {
+INLINE void quantize_rows(const bool wide, const apus_prepare *p, int64_t tile, int64_t count, int64_t first, int64_t end) {
   const int offset = apus_level_offset(p->dtype);
   const bool halves = has_half_scales(p->dtype);
+  const float levels = p->fine ? FINE_LEVELS : COARSE_LEVELS;
   int64_t blocks = p->columns / 32;
-  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * TILE_ROWS * blocks) * apus_block_bytes(fine);
+  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * TILE_ROWS * blocks) * apus_block_bytes(wide);
   for (int64_t m = first; m < end; m++) {
     const float *row = p->input + (size_t)(tile * TILE_ROWS + m) * p->input_stride;
     for (int64_t b = 0; b < blocks; b++) {
-      quantize_activations(row + b * 32, fine, offset, halves, (activation_block *)(out + (size_t)(b * count + m) * apus_block_bytes(fine)));
+      quantize_activations(row + b * 32, wide, levels, offset, halves, (activation_block *)(out + (size_t)(b * count + m) * apus_block_bytes(wide)));
     }
   }
 }
@@ -98,7 +114,7 @@ static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
   int64_t row = tile * TILE_ROWS, count = p->rows - row < TILE_ROWS ? p->rows - row : TILE_ROWS;
   if (apus_is_quantized(p->dtype)) {
     int64_t first = count * part / parts, end = count * (part + 1) / parts;
-    if (p->fine) quantize_rows(true, p, tile, count, first, end);
+    if (p->wide) quantize_rows(true, p, tile, count, first, end);
     else quantize_rows(false, p, tile, count, first, end);
     return;
   }
@@ -113,10 +129,10 @@ static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
 // ---- Quantised ---------------------------------------------------------------------------------------------------------
 
 // All rows of a prepared tile of `width` rows against one panel.
-INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *panel, bool prefetches, const uint8_t *x, int width,
+INLINE void quantized_rows(const int dtype, const bool wide, const uint8_t *panel, bool prefetches, const uint8_t *x, int width,
                            int64_t blocks, const float *bias, bool add, float *out, size_t stride, int columns) {
 #define TILE(mr)                                                                                                             \
-  quantized_tile(dtype, fine, mr, panel, prefetches && done == 0, x + (size_t)done * apus_block_bytes(fine), width, blocks, bias, add,                 \
+  quantized_tile(dtype, wide, mr, panel, prefetches && done == 0, x + (size_t)done * apus_block_bytes(wide), width, blocks, bias, add,                 \
                  out + (size_t)done * stride, stride, columns)
   for (int done = 0; done < width;) {
     int left = width - done;
@@ -136,7 +152,7 @@ INLINE void quantized_rows(const int dtype, const bool fine, const uint8_t *pane
 
 enum { FEW_ROWS = 32 };
 
-INLINE void multiply_quantized(const int dtype, const bool fine, const apus_multiply *job, int64_t first, int64_t count) {
+INLINE void multiply_quantized(const int dtype, const bool wide, const apus_multiply *job, int64_t first, int64_t count) {
   const apus_product *p = job->product;
   const apus_matrix *w = p->weights;
   int64_t blocks = w->columns / 32;
@@ -147,28 +163,36 @@ INLINE void multiply_quantized(const int dtype, const bool fine, const apus_mult
     const uint8_t *x = job->prepared;
     for (int64_t m = 0; m < job->rows; m += TILE_ROWS) {
       int width = job->rows - m < TILE_ROWS ? (int)(job->rows - m) : TILE_ROWS;
-      quantized_rows(dtype, fine, w->panels + (size_t)i * bytes, few, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
+      quantized_rows(dtype, wide, w->panels + (size_t)i * bytes, few, x, width, blocks, p->bias ? p->bias + i * 16 : NULL, p->add,
                      p->out + (size_t)m * p->out_stride + i * 16, p->out_stride, columns);
-      x += (size_t)(width * blocks) * apus_block_bytes(fine);
+      x += (size_t)(width * blocks) * apus_block_bytes(wide);
     }
   }
 }
 
-// A function of each precision for each type, so that each is optimised by itself.
-#define COARSE(name, dtype)                                                                             \
-  static __attribute__((noinline)) void name##_coarse(const apus_multiply *job, int64_t f, int64_t c) { \
+// A function of each width of activations for each type, so that each is optimised by itself.
+#define NARROW(name, dtype)                                                                             \
+  static __attribute__((noinline)) void name##_narrow(const apus_multiply *job, int64_t f, int64_t c) { \
     multiply_quantized(dtype, false, job, f, c);                                                        \
   }
-#define QUANTIZED(name, dtype)                                                                          \
-  COARSE(name, dtype)                                                                                   \
-  static __attribute__((noinline)) void name##_fine(const apus_multiply *job, int64_t f, int64_t c) {   \
+#define WIDE(name, dtype)                                                                               \
+  static __attribute__((noinline)) void name##_wide(const apus_multiply *job, int64_t f, int64_t c) {   \
     multiply_quantized(dtype, true, job, f, c);                                                         \
-  }                                                                                                     \
-  static void name(const apus_multiply *job, int64_t f, int64_t c) {                                    \
-    if (job->fine) name##_fine(job, f, c);                                                              \
-    else name##_coarse(job, f, c);                                                                      \
   }
-COARSE(multiply_q8_0, APUS_Q8_0)
+#define QUANTIZED(name, dtype)                                                                          \
+  NARROW(name, dtype)                                                                                   \
+  WIDE(name, dtype)                                                                                     \
+  static void name(const apus_multiply *job, int64_t f, int64_t c) {                                    \
+    if (job->wide) name##_wide(job, f, c);                                                              \
+    else name##_narrow(job, f, c);                                                                      \
+  }
+#ifdef BLOCK_DOTS
+WIDE(multiply_q8_0, APUS_Q8_0)
+#define multiply_q8_0 multiply_q8_0_wide
+#else
+NARROW(multiply_q8_0, APUS_Q8_0)
+#define multiply_q8_0 multiply_q8_0_narrow
+#endif
 QUANTIZED(multiply_q4_0, APUS_Q4_0)
 QUANTIZED(multiply_q4_1, APUS_Q4_1)
 QUANTIZED(multiply_q5_0, APUS_Q5_0)
@@ -179,7 +203,8 @@ QUANTIZED(multiply_q4_k, APUS_Q4_K)
 QUANTIZED(multiply_q5_k, APUS_Q5_K)
 QUANTIZED(multiply_q6_k, APUS_Q6_K)
 #undef QUANTIZED
-#undef COARSE
+#undef WIDE
+#undef NARROW
 
 // ---- Dense -------------------------------------------------------------------------------------------------------------
 
@@ -254,7 +279,7 @@ static void multiply_dense(const apus_multiply *job, int64_t first, int64_t coun
   const bool pairs = in_pairs(w->dtype);
   int64_t whole = pairs ? apus_round_up(w->columns, 2) : w->columns;
   size_t bytes = apus_panel_bytes(w->dtype, w->columns), one = w->dtype == APUS_F32 ? 64 : 32;
-  bool few = job->rows <= TILE_ROWS;
+  bool few = job->rows <= 2 * TILE_ROWS;
   for (int64_t i = first; i < first + count; i += TILE_PANELS) {
     int panels = first + count - i < TILE_PANELS ? (int)(first + count - i) : TILE_PANELS;
     int64_t left = w->rows - i * 16;
@@ -293,7 +318,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
     case APUS_Q4_1: multiply_q4_1(job, first, count); return;
     case APUS_Q5_0: multiply_q5_0(job, first, count); return;
     case APUS_Q5_1: multiply_q5_1(job, first, count); return;
-    case APUS_Q8_0: multiply_q8_0_coarse(job, first, count); return;
+    case APUS_Q8_0: multiply_q8_0(job, first, count); return;
     case APUS_Q2_K: multiply_q2_k(job, first, count); return;
     case APUS_Q3_K: multiply_q3_k(job, first, count); return;
     case APUS_Q4_K: multiply_q4_k(job, first, count); return;

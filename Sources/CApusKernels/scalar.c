@@ -12,9 +12,9 @@ static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
   if (part > 0) return;
   (void)parts;
   const float *row = p->input + (size_t)tile * p->input_stride;
-  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * (p->columns / 32)) * apus_block_bytes(p->fine);
+  uint8_t *out = (uint8_t *)p->out + (size_t)(tile * (p->columns / 32)) * apus_block_bytes(p->wide);
   float levels = p->fine ? FINE_LEVELS : COARSE_LEVELS;
-  for (int64_t b = 0; b < p->columns / 32; b++, out += apus_block_bytes(p->fine)) {
+  for (int64_t b = 0; b < p->columns / 32; b++, out += apus_block_bytes(p->wide)) {
     activation_block *block = (activation_block *)out;
     float greatest = 0;
     bool finite = true;
@@ -27,15 +27,15 @@ static void prepare(const apus_prepare *p, int64_t tile, int part, int parts) {
     for (int i = 0; i < 32; i++) {
       int level = finite ? (int)nearbyintf(row[b * 32 + i] * inverse) : 0, high = (level + 128) >> 8;
       ((int8_t *)block->quads)[i] = (int8_t)(p->fine ? high : level);
-      if (p->fine) ((int8_t *)((fine_activation_block *)block)->low)[i] = (int8_t)(level - high * 256);
+      if (p->fine) ((int8_t *)((wide_activation_block *)block)->low)[i] = (int8_t)(level - high * 256);
     }
     block->scale = finite ? greatest / levels : NAN;
   }
 }
 
-static float activation(bool fine, const activation_block *block, int64_t i) {
+static float activation(bool wide, const activation_block *block, int64_t i) {
   int level = ((const int8_t *)block->quads)[i];
-  if (fine) level = level * 256 + ((const int8_t *)((const fine_activation_block *)block)->low)[i];
+  if (wide) level = level * 256 + ((const int8_t *)((const wide_activation_block *)block)->low)[i];
   return block->scale * (float)level;
 }
 
@@ -54,7 +54,7 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
       if (apus_is_quantized(w->dtype)) {
         int64_t before = m * (w->columns / 32);
         for (int64_t k = 0; k < w->columns; k++) {
-          sum += weights[k] * activation(job->fine, apus_block_at(job->fine, job->prepared, before + k / 32), k % 32);
+          sum += weights[k] * activation(job->wide, apus_block_at(job->wide, job->prepared, before + k / 32), k % 32);
         }
       } else {
         const float *x = job->input + (size_t)m * job->input_stride;

@@ -51,19 +51,19 @@ INLINE void store_sums(const int mr, const int panels, bool add, float *out, siz
 #include BLOCK_DOTS
 #else
 // dots[0][m] = start + Σ over the block of levels · activations of row m; with half-block scales each half for itself.
-INLINE void block_dots(const int dtype, const bool fine, const int mr, const weight_block *w, const void *x, i32x16 dots[2][TILE_ROWS]) {
+INLINE void block_dots(const int dtype, const bool wide, const int mr, const weight_block *w, const void *x, i32x16 dots[2][TILE_ROWS]) {
 #pragma clang loop unroll(full)
   for (int m = 0; m < mr; m++) {
-    const activation_block *row = apus_block_at(fine, x, m);
+    const activation_block *row = apus_block_at(wide, x, m);
     const int halves = has_half_scales(dtype) ? 2 : 1;
     for (int h = 0; h < halves; h++) {
       const int end = halves == 2 ? h * 4 + 4 : 8;
       const int32_t start = apus_level_offset(dtype) ? row->start[h] : 0;
-      i32x16 dot = (i32x16){} + (fine ? 0 : start);
+      i32x16 dot = (i32x16){} + (wide ? 0 : start);
       for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], row->quads[g]);
-      if (fine) {
+      if (wide) {
         dot = (dot << 8) + start;
-        for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], ((const fine_activation_block *)row)->low[g]);
+        for (int g = h * 4; g < end; g++) dot = dot4(dot, w->level[g], ((const wide_activation_block *)row)->low[g]);
       }
       dots[h][m] = dot;
     }
@@ -73,19 +73,19 @@ INLINE void block_dots(const int dtype, const bool fine, const int mr, const wei
 
 // `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
 // and, with `add`, is added to what `out` holds.
-INLINE void quantized_tile(const int dtype, const bool fine, const int mr, const uint8_t *panel, bool prefetches, const uint8_t *x,
+INLINE void quantized_tile(const int dtype, const bool wide, const int mr, const uint8_t *panel, bool prefetches, const uint8_t *x,
                            int width, int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
   f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
   start_sums(mr, 1, bias, columns, sums);
-  for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(fine)) {
+  for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(wide)) {
     weight_block w;
     i32x16 dots[2][TILE_ROWS];
     if (prefetches) prefetch_block(dtype, panel, b);
     load_block(dtype, panel, b, &w);
-    block_dots(dtype, fine, mr, &w, x, dots);
+    block_dots(dtype, wide, mr, &w, x, dots);
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
-      const activation_block *row = apus_block_at(fine, x, m);
+      const activation_block *row = apus_block_at(wide, x, m);
       f32x16 dot = to_float(dots[0][m]) * w.scale[0];
       if (has_half_scales(dtype)) dot = fma16(to_float(dots[1][m]), w.scale[1], dot);
       sum[m] = fma16(dot, splat(row->scale), sum[m]);
