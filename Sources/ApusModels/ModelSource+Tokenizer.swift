@@ -15,7 +15,7 @@ extension ModelSource {
         func contents(_ name: String) throws(InputError) -> [UInt8]? {
             fileExists(path + "/" + name) ? try FileReader.contents(of: path + "/" + name) : nil
         }
-        let config = try contents("tokenizer_config.json")
+        let config = try contents("tokenizer_config.json"), added = try contents("added_tokens.json")
         if let bytes = try contents("tokenizer.json") {
             return try Tokenizer(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json")
         }
@@ -25,12 +25,13 @@ extension ModelSource {
             if Tokenizer.isTiktoken(bytes) { return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name) }
             if name == fairseqFile {
                 try checkIsXLMRoberta(path, config: config)
-                return try Tokenizer(xlmRoberta: bytes, config: config, addedTokens: contents("added_tokens.json"), subject: path + "/" + name)
+                return try Tokenizer(xlmRoberta: bytes, config: config, addedTokens: added, subject: path + "/" + name)
             }
-            return try Tokenizer(sentencePieceModel: bytes, config: config, subject: path + "/" + name)
+            return try Tokenizer(
+                sentencePieceModel: bytes, config: config, addedTokens: added, sentinels: sentinels(path, config: config), subject: path + "/" + name)
         }
         if let bytes = try contents("vocab.txt") {
-            return try Tokenizer(vocabTxt: bytes, config: config, addedTokens: contents("added_tokens.json"), subject: path + "/vocab.txt")
+            return try Tokenizer(vocabTxt: bytes, config: config, addedTokens: added, subject: path + "/vocab.txt")
         }
         if let name = fileNames(inFolder: path).filter({ $0.hasSuffix(".tiktoken") }).min(), let bytes = try contents(name) {
             return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name)
@@ -44,16 +45,33 @@ extension ModelSource {
     /// - Throws: an `InputError` unless a folder's configuration says that its tokenizer is XLM-R's: XGLM, mBART, NLLB and CamemBERT number the
     ///   pieces in other ways.
     static func checkIsXLMRoberta(_ path: String, config: [UInt8]?) throws(InputError) {
-        var model = JSON.null, options = JSON.null
-        if fileExists(path + "/config.json") { model = try JSON(contentsOf: path + "/config.json") }
-        if let config { options = try JSON(parsing: config, subject: path + "/tokenizer_config.json") }
-        let kind = options["tokenizer_class"]?.string ?? model["tokenizer_class"]?.string ?? model["model_type"]?.string
+        let kind = try tokenizerKind(path, config: config).kind
         guard let kind, ["XLMRobertaTokenizer", "XLMRobertaTokenizerFast", "xlm-roberta"].contains(kind) else {
             throw InputError(
                 path + "/" + fairseqFile,
                 "without a tokenizer.json it is read as XLM-R's alone, but the folder's is \(kind ?? "not named in tokenizer_config.json or config.json")",
                 remedy: "fetch the model's tokenizer.json")
         }
+    }
+
+    /// How many tokens for spans T5's tokenizer adds to its pieces, unless the folder lists all that are added.
+    static func sentinels(_ path: String, config: [UInt8]?) throws(InputError) -> Int {
+        let (kind, options) = try tokenizerKind(path, config: config)
+        guard let kind, ["T5Tokenizer", "T5TokenizerFast", "MT5Tokenizer", "MT5TokenizerFast", "t5", "mt5"].contains(kind) else { return 0 }
+        guard options["added_tokens_decoder"]?.object == nil else { return 0 }
+        let count = options["extra_ids"] ?? .integer(100)
+        guard let count = count.int, (0...65536).contains(count) else {
+            throw InputError(path + "/tokenizer_config.json", at: "extra_ids", "must be a whole number from 0 to 65536")
+        }
+        return count
+    }
+
+    /// What a folder's configuration calls its tokenizer, or else its model; and `tokenizer_config.json`.
+    private static func tokenizerKind(_ path: String, config: [UInt8]?) throws(InputError) -> (kind: String?, options: JSON) {
+        var model = JSON.null, options = JSON.null
+        if fileExists(path + "/config.json") { model = try JSON(contentsOf: path + "/config.json") }
+        if let config { options = try JSON(parsing: config, subject: path + "/tokenizer_config.json") }
+        return (options["tokenizer_class"]?.string ?? model["tokenizer_class"]?.string ?? model["model_type"]?.string, options)
     }
 
     /// The same from metadata that is read already.

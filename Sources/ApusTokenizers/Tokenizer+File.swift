@@ -48,10 +48,16 @@ extension Tokenizer {
         try self.init(tokenizerJSON: UnsafeRawBufferPointer(span), config: config, subject: subject)
     }
 
-    static func settings(
-        _ config: [UInt8]?, _ vocabulary: Vocabulary, subject: String
-    ) throws(InputError) -> (named: NamedTokens, addsBOS: Bool?, addsEOS: Bool?) {
-        guard let config else { return (NamedTokens(), nil, nil) }
+    /// What `tokenizer_config.json` says of the ids that surround a text.
+    struct Settings {
+        var named = NamedTokens()
+        var addsBOS, addsEOS: Bool?
+        /// A space goes before what follows a special token, as in the first releases of LLaMA's tokenizer.
+        var isLegacy = false
+    }
+
+    static func settings(_ config: [UInt8]?, _ vocabulary: Vocabulary, subject: String) throws(InputError) -> Settings {
+        guard let config else { return Settings() }
         let subject = subject + " with its tokenizer_config.json"
         let json = try JSON(parsing: config, subject: subject)
         func token(_ key: String) throws(InputError) -> Int32? {
@@ -63,6 +69,7 @@ extension Tokenizer {
         }
         let named = NamedTokens(
             bos: try token("bos_token"), eos: try token("eos_token"), unknown: try token("unk_token"), padding: try token("pad_token"))
-        return (named, json["add_bos_token"]?.bool, json["add_eos_token"]?.bool)
+        return Settings(
+            named: named, addsBOS: json["add_bos_token"]?.bool, addsEOS: json["add_eos_token"]?.bool, isLegacy: json["legacy"]?.bool ?? false)
     }
 }

@@ -2,37 +2,48 @@ import ApusBase
 
 extension Tokenizer {
     /// Builds the tokenizer of a SentencePiece `tokenizer.model`, BPE or unigram: it gives the ids that the `sentencepiece` package gives.
+    /// Tokens that a folder adds are matched in the text first, as transformers does it, and what lies between them is encoded.
     ///
     /// - Parameters:
     ///   - bytes: the file's bytes.
-    ///   - config: the bytes of `tokenizer_config.json`, which may say that BOS and EOS are added; a bare file adds BOS to a BPE's texts
-    ///     and EOS to a unigram model's, as LLaMA and T5 do.
+    ///   - config: the bytes of `tokenizer_config.json`: the tokens that were added, and whether BOS and EOS are; a bare file adds BOS to a
+    ///     BPE's texts and EOS to a unigram model's, as LLaMA and T5 do.
+    ///   - addedTokens: the bytes of `added_tokens.json`, which older folders have instead.
+    ///   - sentinels: how many `<extra_id_0>`, `<extra_id_1>` … stand behind the pieces, the first one last, as T5 has them.
     ///   - subject: names the file in errors.
     /// - Throws: an `InputError` for a file that is cut or malformed.
     public convenience init(
-        sentencePieceModel bytes: [UInt8], config: [UInt8]? = nil, subject: String = "tokenizer.model"
+        sentencePieceModel bytes: [UInt8], config: [UInt8]? = nil, addedTokens: [UInt8]? = nil, sentinels: Int = 0, subject: String = "tokenizer.model"
     ) throws(InputError) {
         let file = try SentencePieceModel(bytes, subject: subject)
-        let kinds = file.types.map { Vocabulary.Kind(rawValue: UInt8($0))! }
-        let vocabulary = try Vocabulary(texts: file.pieces, kinds: kinds, subject: subject)
+        let tokens = try TokenizerFile.sentencePiece(file, config: config, addedTokens: addedTokens, sentinels: sentinels)
+        let vocabulary = try tokens.vocabulary()
+        for (id, type) in file.types.enumerated() {
+            let kind = Vocabulary.Kind(rawValue: UInt8(type))!
+            if vocabulary.kinds[id] == .normal || kind != .normal && kind != .userDefined { vocabulary.setKind(kind, of: id) }
+        }
+        // No model makes what stands behind the pieces.
+        for id in file.pieces.count..<vocabulary.count where vocabulary.kinds[id] == .userDefined { vocabulary.setKind(.unused, of: id) }
         let userDefined = SpecialTokens(vocabulary: vocabulary) { $0 == .userDefined }
         let model = try Self.model(file, vocabulary)
+        let settings = try Self.settings(config, vocabulary, subject: subject)
+        // Transformers' LLaMA puts a space before the whole text alone unless its "legacy" is set, T5 before what follows a special token, too.
+        let prefixesParts = file.removesExtraSpaces || settings.isLegacy
         let normalizer = SentencePieceNormalizer(
             charsMap: file.charsMap.isEmpty ? nil : try PrecompiledCharsMap(file.charsMap, subject: subject),
-            prefix: file.addsDummyPrefix ? .once : .none, removesExtraSpaces: file.removesExtraSpaces, escapesSpaces: file.escapesSpaces,
+            prefix: !file.addsDummyPrefix ? .none : prefixesParts ? .afterSpecial : .once, removesExtraSpaces: file.removesExtraSpaces, escapesSpaces: file.escapesSpaces,
             spaceIsSuffix: file.spaceIsSuffix, protected: userDefined.entries.isEmpty ? nil : userDefined)
         let leading: TokenDecoder.LeadingSpace = file.removesExtraSpaces ? .dropped : file.addsDummyPrefix ? .droppedOnce : .kept
-        let settings = try Self.settings(config, vocabulary, subject: subject)
         var named = settings.named
         named.bos = named.bos ?? Self.control(file.bos, vocabulary)
         named.eos = named.eos ?? Self.control(file.eos, vocabulary)
         named.padding = named.padding ?? Self.control(file.padding, vocabulary)
-        named.unknown = named.unknown ?? kinds.firstIndex(of: .unknown).map(Int32.init)
+        named.unknown = named.unknown ?? vocabulary.kinds.firstIndex(of: .unknown).map(Int32.init)
         let isBPE = file.kind == .bpe
         // SentencePiece's BPE keeps user-defined pieces whole; in a unigram model they compete by their score.
         self.init(
             Parts(
-                vocabulary: vocabulary, model: model, specialTokens: SpecialTokens(vocabulary: vocabulary) { $0 == .control },
+                vocabulary: vocabulary, model: model, specialTokens: tokens.specialTokens(normalizedBy: nil),
                 normalizer: Normalizer(steps: [.sentencePiece(normalizer)]), normalizedTokens: isBPE ? userDefined : SpecialTokens([]),
                 decoder: TokenDecoder(
                     steps: [.sentencePiece(leading)], hasByteFallback: file.hasByteFallback, unknownText: file.unknownText),
@@ -57,12 +68,13 @@ extension Tokenizer {
             throw InputError(subject, "says that it has a piece for each byte, but some are missing")
         }
         let unknown = vocabulary.kinds.firstIndex(of: .unknown)
+        let scores = file.scores + Array(repeating: 0, count: vocabulary.count - file.scores.count)
         switch file.kind {
-        case .bpe: return try bpe(vocabulary, scores: file.scores, fallback, unknown, subject: subject)
+        case .bpe: return try bpe(vocabulary, scores: scores, fallback, unknown, subject: subject)
         case .unigram:
             return .unigram(
                 try Unigram(
-                    vocabulary: vocabulary, scores: file.scores, unknown: unknown, byteFallback: fallback, sums: .running,
+                    vocabulary: vocabulary, scores: scores, unknown: unknown, byteFallback: fallback, sums: .running,
                     userDefinedScore: { Double(Float(0.1 * Double($0 - 1))) }, subject: subject))
         case .word, .character:
             throw InputError(subject, at: "trainer_spec.model_type", "a model of the kind \(file.kind)", remedy: "BPE and unigram can be read")

@@ -74,6 +74,33 @@ extension TokenizerFile {
         addedTokens.sort { $0.id < $1.id }
     }
 
+    /// The pieces of a SentencePiece file and the tokens that are matched in texts: those that a folder adds, and the file's own control
+    /// tokens. Transformers' tokenizers by SentencePiece match them in raw text, whatever their options say of normalized text.
+    ///
+    /// - Parameters:
+    ///   - config: the bytes of `tokenizer_config.json`.
+    ///   - addedTokens: the bytes of `added_tokens.json`.
+    ///   - sentinels: how many `<extra_id_0>`, `<extra_id_1>` … stand behind the pieces, the first one last.
+    static func sentencePiece(_ pieces: SentencePieceModel, config: [UInt8]?, addedTokens list: [UInt8]?, sentinels: Int = 0) throws(InputError) -> Self {
+        let options = try config.map { (bytes) throws(InputError) in try JSON(parsing: bytes, subject: "tokenizer_config.json") } ?? .null
+        var file = Self(subject: pieces.subject, normalizer: .null, preTokenizer: .null, decoder: .null, modelOptions: [:], texts: pieces.pieces)
+        for number in 0..<sentinels {
+            file.addMatched("<extra_id_\(number)>", id: pieces.pieces.count + sentinels - 1 - number)
+        }
+        _ = try file.addTokens(config: options, list: list, usual: [:])
+        for index in file.addedTokens.indices { file.addedTokens[index].isNormalized = false }
+        let known = Set(file.addedTokens.map(\.id))
+        for (id, type) in pieces.types.enumerated() where type == Int(Vocabulary.Kind.control.rawValue) && !known.contains(id) {
+            file.addMatched(pieces.pieces.string(id), id: id)
+        }
+        return file
+    }
+
+    /// Adds a special token that is matched as it stands.
+    private mutating func addMatched(_ text: String, id: Int) {
+        addedTokens.append(AddedToken(id: id, text: text, isSpecial: true, stripsLeft: false, stripsRight: false, isWholeWord: false, isNormalized: false))
+    }
+
     /// Puts one token before a text, and one behind.
     mutating func surround(with first: (text: String, id: Int), _ last: (text: String, id: Int)) {
         func token(_ text: String) -> JSON { .object(["SpecialToken": .object(["id": .string(text), "type_id": .integer(0)])]) }

@@ -7,12 +7,18 @@ extension TokenizerTables {
     ///
     /// - Parameters:
     ///   - config: the bytes of `tokenizer_config.json`, which names tokens and adds some.
+    ///   - addedTokens: the bytes of `added_tokens.json`.
+    ///   - sentinels: how many `<extra_id_0>`, `<extra_id_1>` … stand behind the pieces, the first one last.
     ///   - count: rows of the embedding; ids beyond the vocabulary become unused tokens.
     /// - Throws: an `InputError` when the model does what GGUF's tables have no words for.
-    package init(sentencePieceModel bytes: [UInt8], config: [UInt8]?, subject: String, count: Int) throws(InputError) {
+    package init(
+        sentencePieceModel bytes: [UInt8], config: [UInt8]?, addedTokens: [UInt8]? = nil, sentinels: Int = 0, subject: String, count: Int
+    ) throws(InputError) {
         let file = try SentencePieceModel(bytes, subject: subject)
         if file.kind == .unigram {
-            try self.init(unigram: file, bytes, config: config, count: count)
+            let tokenizer = try Tokenizer(
+                sentencePieceModel: bytes, config: config, addedTokens: addedTokens, sentinels: sentinels, subject: subject)
+            try self.init(unigram: file, of: tokenizer, config: config, count: count)
             return
         }
         guard file.kind == .bpe, file.hasByteFallback, file.charsMap.isEmpty, !file.removesExtraSpaces, file.escapesSpaces, !file.spaceIsSuffix else {
@@ -23,13 +29,19 @@ extension TokenizerTables {
         guard file.pieces.count <= count else {
             throw InputError(subject, "has \(file.pieces.count) pieces, but the model's embedding only \(count) rows")
         }
-        let added = try Self.addedTokens(config, below: count, subject: subject)
+        let all = try TokenizerFile.sentencePiece(file, config: config, addedTokens: addedTokens, sentinels: sentinels).addedTokens
+        if let beyond = all.first(where: { $0.id >= count }) {
+            throw InputError(subject, "the added token \(beyond.text) has the id \(beyond.id), but the model's embedding only \(count) rows")
+        }
+        // The unknown token stays one.
+        let isUnknown = { (id: Int) in id < file.types.count && file.types[id] == Int(Vocabulary.Kind.unknown.rawValue) }
+        let added = Dictionary(all.filter { !isUnknown($0.id) }.map { ($0.id, $0) }) { first, _ in first }
         var tokens = StringTable(), types: [Int] = [], scores: [Double] = []
         for id in 0..<count {
             let isPiece = id < file.pieces.count
-            if let (text, isSpecial) = added[id] {
-                tokens.append(text.utf8)
-                types.append(Int((isSpecial ? Vocabulary.Kind.control : .userDefined).rawValue))
+            if let token = added[id] {
+                tokens.append(token.text.utf8)
+                types.append(Int((token.isSpecial ? Vocabulary.Kind.control : .userDefined).rawValue))
             } else if isPiece {
                 let isUserDefined = file.types[id] == Int(Vocabulary.Kind.userDefined.rawValue)
                 tokens.append(isUserDefined ? Self.replacing(file.pieces[id], SentencePieceNormalizer.mark, with: [0x20]) : file.pieces[id])
@@ -43,27 +55,13 @@ extension TokenizerTables {
         self.init(subject: subject, model: "llama", pre: "default", tokens: tokens, tokenTypes: types)
         self.scores = scores
         let vocabulary = try Vocabulary(texts: tokens, kinds: types.map { Vocabulary.Kind(rawValue: UInt8($0))! }, subject: subject)
-        let (named, statesBOS, statesEOS) = try Tokenizer.settings(config, vocabulary, subject: subject)
-        bos = named.bos.map(Int.init) ?? vocabulary.id(file.bos)
-        eos = named.eos.map(Int.init) ?? vocabulary.id(file.eos)
-        padding = named.padding.map(Int.init) ?? vocabulary.id(file.padding)
-        unknown = named.unknown.map(Int.init) ?? types.firstIndex(of: Int(Vocabulary.Kind.unknown.rawValue))
-        (addsBOS, addsEOS) = (statesBOS ?? true, statesEOS ?? false)
+        let settings = try Tokenizer.settings(config, vocabulary, subject: subject)
+        bos = settings.named.bos.map(Int.init) ?? vocabulary.id(file.bos)
+        eos = settings.named.eos.map(Int.init) ?? vocabulary.id(file.eos)
+        padding = settings.named.padding.map(Int.init) ?? vocabulary.id(file.padding)
+        unknown = settings.named.unknown.map(Int.init) ?? types.firstIndex(of: Int(Vocabulary.Kind.unknown.rawValue))
+        (addsBOS, addsEOS) = (settings.addsBOS ?? true, settings.addsEOS ?? false)
         addsSpacePrefix = file.addsDummyPrefix
-    }
-
-    /// `added_tokens_decoder` of `tokenizer_config.json`: text, and whether it is a control token, by id.
-    private static func addedTokens(_ config: [UInt8]?, below count: Int, subject: String) throws(InputError) -> [Int: (String, Bool)] {
-        guard let config, let list = try JSON(parsing: config, subject: subject)["added_tokens_decoder"]?.object else { return [:] }
-        var added: [Int: (String, Bool)] = [:]
-        for (key, value) in list.members {
-            guard let id = Int(key), (0..<count).contains(id), let text = value["content"]?.string, !text.isEmpty else {
-                throw InputError(subject + " with its tokenizer_config.json", at: "added_tokens_decoder.\(key)", "is no token with an id below \(count)")
-            }
-            // The unknown token stays one.
-            if text != "<unk>" { added[id] = (text, value["special"]?.bool ?? false) }
-        }
-        return added
     }
 
     /// The bytes of a `tokenizer.model` that encodes as these tables of the kind "llama" do.

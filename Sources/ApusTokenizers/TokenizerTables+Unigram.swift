@@ -36,8 +36,8 @@ extension TokenizerTables {
     }
 
     /// The tables of a unigram model in SentencePiece's own file.
-    init(unigram file: SentencePieceModel, _ bytes: [UInt8], config: [UInt8]?, count: Int) throws(InputError) {
-        let subject = file.subject, tokenizer = try Tokenizer(sentencePieceModel: bytes, config: config, subject: subject)
+    init(unigram file: SentencePieceModel, of tokenizer: Tokenizer, config: [UInt8]?, count: Int) throws(InputError) {
+        let subject = file.subject
         guard case .unigram(let model) = tokenizer.parts.model, file.escapesSpaces, !file.spaceIsSuffix else {
             throw InputError(
                 subject, "GGUF has no words for a unigram model with other marks for spaces than before words", remedy: "convert to a folder instead")

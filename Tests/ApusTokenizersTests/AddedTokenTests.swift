@@ -12,7 +12,7 @@ import Testing
     private static func ids(_ value: JSON) -> [Int32] { value.array!.map { Int32($0.int!) } }
 
     private func check(_ tokenizer: Tokenizer, _ rows: JSON) throws {
-        #expect(rows.array!.count > 20)
+        #expect(rows.array!.count > 10)
         for row in rows.array!.map({ $0.array! }) {
             let text = row[0].string!, comment = Comment(rawValue: text.debugDescription), ids = Self.ids(row[1])
             #expect(tokenizer.encode(text, addSpecial: false, parseSpecial: true) == ids, comment)
@@ -63,10 +63,17 @@ import Testing
             let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
             return (try Tokenizer(vocabTxt: bytes, config: config, addedTokens: list), golden["rows"]!)
         }
+        if golden["file"]?.string == "tokenizer.model" {
+            return (try Tokenizer(sentencePieceModel: Goldens.bytes("sp-llama.model"), config: config, addedTokens: list), golden["rows"]!)
+        }
+        if golden["file"]?.string == "spiece.model" {
+            let bytes = try Goldens.bytes("sp-t5.model"), sentinels = golden["config"]!["extra_ids"]!.int!
+            return (try Tokenizer(sentencePieceModel: bytes, config: config, addedTokens: list, sentinels: sentinels), golden["rows"]!)
+        }
         return (try Tokenizer(xlmRoberta: Goldens.bytes("fairseq.model"), config: config, addedTokens: list), golden["rows"]!)
     }
 
-    @Test("of older folders are read as transformers reads them", arguments: 0..<6)
+    @Test("of older folders are read as transformers reads them", arguments: 0..<11)
     func olderFolders(index: Int) throws {
         let (tokenizer, rows) = try older(index)
         try check(tokenizer, rows)
@@ -132,6 +139,36 @@ import Testing
         }
         let error = #expect(throws: InputError.self) { try ModelSource.tokenizer(path: path) }
         #expect(error.map { "\($0)".contains(refusal) && "\($0)".contains("tokenizer.json") } == true, "\(error?.description ?? "")")
+    }
+
+    @Test("of a T5 folder are the sentinels, unless its configuration has others", arguments: [nil, 3, -1])
+    func sentinels(extraIDs: Int?) throws {
+        var template = Array("/tmp/apus-tokenizer-XXXXXX".utf8CString)
+        let path = String(cString: mkdtemp(&template))
+        defer {
+            for name in ["spiece.model", "config.json", "tokenizer_config.json"] { unlink(path + "/" + name) }
+            rmdir(path)
+        }
+        let config = extraIDs.map { #"{"extra_ids": \#($0)}"# } ?? "{}", count = extraIDs ?? 100
+        for (name, bytes) in [
+            ("spiece.model", try Goldens.bytes("sp-t5.model")), ("config.json", Array(#"{"model_type": "t5"}"#.utf8)),
+            ("tokenizer_config.json", Array(config.utf8)),
+        ] {
+            let file = try AtomicFile(path: path + "/" + name)
+            try file.write(bytes)
+            try file.commit()
+        }
+        guard count >= 0 else {
+            let error = #expect(throws: InputError.self) { try ModelSource.tokenizer(path: path) }
+            #expect(error.map { "\($0)".contains("extra_ids") } == true)
+            return
+        }
+        let tokenizer = try ModelSource.tokenizer(path: path)
+        #expect(tokenizer.vocabularySize == 500 + count && tokenizer.id(ofToken: "<extra_id_0>") == Int32(499 + count))
+        let tables = try TokenizerTables(
+            sentencePieceModel: Goldens.bytes("sp-t5.model"), config: nil, sentinels: count, subject: "spiece.model", count: 640)
+        let text = "a <extra_id_0> b<extra_id_2>c"
+        #expect(try Tokenizer(tables: tables).encode(text, parseSpecial: true) == tokenizer.encode(text, parseSpecial: true))
     }
 
     @Test("that are malformed are named")

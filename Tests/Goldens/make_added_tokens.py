@@ -4,18 +4,20 @@ make_text_tokenizers.py, and those of the older files of a folder, which transfo
 
 Usage: make_added_tokens.py FOLDER      (FOLDER is Tests/Goldens/tokenizers)
 
-FOLDER/added-tokens.json: {NAME: {"added": the added_tokens, "rows": rows}}; FOLDER/older-folders.json: [{"file": "vocab.txt" or
-"sentencepiece.bpe.model", "config": tokenizer_config.json, "list": added_tokens.json or null, "rows": rows}]. A row is [text, ids, ids when
+FOLDER/added-tokens.json: {NAME: {"added": the added_tokens, "rows": rows}}; FOLDER/older-folders.json: [{"file": the file's name in such a
+folder, "config": tokenizer_config.json, "list": added_tokens.json or null, "rows": rows}]. A row is [text, ids, ids when
 special tokens are text like any other, decoded text, ids with what surrounds the text].
 """
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
 
 import transformers
+from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
 from tokenizers import Tokenizer
 
 # Beginnings of words, parts of one another, in two cases, with white space, accents and marks of format. No two are the same once they are
@@ -34,6 +36,10 @@ TEXTS = [
     "two  spaces   three    four", "line\n\nline \n x\r\n", "é É É́ e\u0301 café CAFÉ", "ß groß ß. ßß", "ſ aſ ſ.", "今天天气很好 今天 天气 我们今天", "part of the  whole, of thex of the",
     "the thex this the7 bathe the", "7 77 a7 7th 1972", "the end. end.x  end.  x", "snake_case _ __init__", " <tool>  \t\n", "<tool>\u3000\u2028x", "  <tool>  ",
 ]
+
+
+# What stands for the SentencePiece files of such folders.
+PIECES = {"sentencepiece.bpe.model": "fairseq.model", "tokenizer.model": "sp-llama.model", "spiece.model": "sp-t5.model"}
 
 
 def random_texts():
@@ -75,6 +81,34 @@ def added_tokens(folder):
     write(f"{folder}/added-tokens.json", cases)
 
 
+def plain_texts(path, loaded, texts):
+    """Those whose parts without added tokens SentencePiece encodes as transformers' components do, which part ways at odd white space, and
+    that have no unknown characters, which the two decode each in its way."""
+    pieces, backend = SentencePieceProcessor(path), loaded.backend_tokenizer
+    added = sorted((token.content for token in backend.get_added_tokens_decoder().values()), key=len, reverse=True)
+    parts = re.compile("|".join(map(re.escape, added)))
+
+    def is_plain(part):
+        ids = pieces.encode(part)
+        return ids == backend.encode(part, add_special_tokens=False).ids and pieces.unk_id() not in ids
+
+    return [text for text in texts if all(map(is_plain, parts.split(text)))]
+
+
+def t5_model(folder):
+    """T5's order of the first pieces, in the model of fairseq's order."""
+    model = sentencepiece_model_pb2.ModelProto()
+    with open(f"{folder}/fairseq.model", "rb") as file:
+        model.ParseFromString(file.read())
+    kinds = model.SentencePiece
+    for i, (text, kind) in enumerate([("<pad>", kinds.CONTROL), ("</s>", kinds.CONTROL), ("<unk>", kinds.UNKNOWN)]):
+        model.pieces[i].piece, model.pieces[i].type = text, kind
+    spec = model.trainer_spec
+    spec.pad_id, spec.eos_id, spec.unk_id, spec.bos_id = 0, 1, 2, -1
+    with open(f"{folder}/{PIECES['spiece.model']}", "wb") as file:
+        file.write(model.SerializeToString())
+
+
 def older_folders(folder):
     def token(text, **options):
         return {"content": text, "lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": False, **options}
@@ -82,9 +116,11 @@ def older_folders(folder):
     with open(f"{folder}/hf-bert.json") as file:
         vocabulary = json.load(file)["model"]["vocab"]
     lines = sorted(vocabulary, key=vocabulary.get) + ["[MASK]"]
-    count, texts = len(lines), TEXTS + [" a <mask> b<mask>", "[MASK] [CLS] a[SEP]", "<s>a</s>", "<|x|> tool", "Überraschung ﬁ ①"]
+    count, all_texts = len(lines), TEXTS + [" a <mask> b<mask>", "a <extra_id_0> b<extra_id_2>c", "<|x|>a <|x|> b", "[MASK] [CLS] a[SEP]", "<s>a</s>", "<|x|> tool", "Überraschung ﬁ ①"]
     new = [(text, options) for text, options in TOKENS.items() if text not in vocabulary]
     decoder = {str(count + i): token(text, **options) for i, (text, options) in enumerate(new)}
+    llama, t5 = dict(tokenizer_class="LlamaTokenizer", add_bos_token=True), dict(tokenizer_class="T5Tokenizer")
+    more = {"700": token("<|x|>", special=True), "701": token("un"), "702": token("<tool>", rstrip=True), "498": token("ing", lstrip=True, rstrip=True), "264": token("the", single_word=True)}
     bert, roberta = dict(tokenizer_class="BertTokenizer"), dict(tokenizer_class="XLMRobertaTokenizer")
     cases = [
         ("vocab.txt", bert, None),
@@ -94,6 +130,11 @@ def older_folders(folder):
         ("sentencepiece.bpe.model", {**roberta, "added_tokens_decoder": {"502": token("<|x|>", special=True), "503": token("un"), "504": token("Once", normalized=True)}},
          None),
         ("sentencepiece.bpe.model", {**roberta, "mask_token": {**token("<mask>", lstrip=True, special=True), "__type": "AddedToken"}, "unk_token": "<unk>"}, {"tool": 502}),
+        ("tokenizer.model", {**llama, "added_tokens_decoder": more, "pad_token": "<|x|>"}, None),
+        ("tokenizer.model", {**llama, "legacy": True, "added_tokens_decoder": more}, None),
+        ("tokenizer.model", {**llama, "additional_special_tokens": ["<|x|>"]}, {"un": 700, "<|x|>": 701, "Once": 702}),
+        ("spiece.model", {**t5, "extra_ids": 3}, None),
+        ("spiece.model", {**t5, "extra_ids": 2}, {"<tool>": 502, "un": 503}),
     ]
     results = []
     for name, config, added in cases:
@@ -102,13 +143,14 @@ def older_folders(folder):
                 with open(f"{temporary}/vocab.txt", "w") as file:
                     file.write("\n".join(lines) + "\n")
             else:
-                shutil.copy(f"{folder}/fairseq.model", f"{temporary}/{name}")
+                shutil.copy(f"{folder}/{PIECES[name]}", f"{temporary}/{name}")
             for path, content in [("tokenizer_config.json", config), ("added_tokens.json", added)]:
                 if content is not None:
                     with open(f"{temporary}/{path}", "w") as file:
                         json.dump(content, file)
             loaded = transformers.AutoTokenizer.from_pretrained(temporary)
         assert type(loaded).__name__ == config["tokenizer_class"]
+        texts = plain_texts(f"{folder}/{PIECES[name]}", loaded, all_texts) if name in ["tokenizer.model", "spiece.model"] else all_texts
         results.append({"file": name, "config": config, "list": added, "rows": rows(
             lambda text, **options: loaded.backend_tokenizer.encode(text, **options).ids, lambda ids, **options: loaded.decode(ids, clean_up_tokenization_spaces=False, **options), loaded.backend_tokenizer, texts)})
     write(f"{folder}/older-folders.json", results)
@@ -123,4 +165,5 @@ def write(path, content):
 
 if __name__ == "__main__":
     added_tokens(sys.argv[1])
+    t5_model(sys.argv[1])
     older_folders(sys.argv[1])

@@ -101,18 +101,19 @@ enum TokenizerExport {
         func contents(_ name: String) throws(InputError) -> [UInt8]? {
             fileExists(path + "/" + name) ? try FileReader.contents(of: path + "/" + name) : nil
         }
-        let config = try contents("tokenizer_config.json")
+        let config = try contents("tokenizer_config.json"), added = try contents("added_tokens.json")
         func model(_ name: String, onlyBPE: Bool = false) throws(InputError) -> TokenizerTables? {
             guard let bytes = try contents(name), !Tokenizer.isTiktoken(bytes) else { return nil }
             let subject = path + "/" + name
             if onlyBPE, try Tokenizer.isUnigram(sentencePieceModel: bytes, subject: subject) { return nil }
-            return try TokenizerTables(sentencePieceModel: bytes, config: config, subject: subject, count: count)
+            let sentinels = try ModelSource.sentinels(path, config: config)
+            return try TokenizerTables(
+                sentencePieceModel: bytes, config: config, addedTokens: added, sentinels: sentinels, subject: subject, count: count)
         }
         let json = try contents("tokenizer.json")
         if let tables = try model("tokenizer.model", onlyBPE: json != nil) { return tables }
         if let json { return try TokenizerTables(tokenizerJSON: json, config: config, subject: path + "/tokenizer.json", count: count) }
         if let tables = try model("spiece.model") { return tables }
-        let added = try contents("added_tokens.json")
         if let bytes = try contents(ModelSource.fairseqFile) {
             try ModelSource.checkIsXLMRoberta(path, config: config)
             return try TokenizerTables(xlmRoberta: bytes, config: config, addedTokens: added, subject: path + "/" + ModelSource.fairseqFile, count: count)
