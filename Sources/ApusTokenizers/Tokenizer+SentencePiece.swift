@@ -31,8 +31,8 @@ extension Tokenizer {
         let prefixesParts = file.removesExtraSpaces || settings.isLegacy
         let normalizer = SentencePieceNormalizer(
             charsMap: file.charsMap.isEmpty ? nil : try PrecompiledCharsMap(file.charsMap, subject: subject),
-            prefix: !file.addsDummyPrefix ? .none : prefixesParts ? .afterSpecial : .once, removesExtraSpaces: file.removesExtraSpaces, escapesSpaces: file.escapesSpaces,
-            spaceIsSuffix: file.spaceIsSuffix, protected: userDefined.entries.isEmpty ? nil : userDefined)
+            prefix: !file.addsDummyPrefix ? .none : prefixesParts ? .afterSpecial : .once, removesExtraSpaces: file.removesExtraSpaces,
+            escapesSpaces: file.escapesSpaces, spaceIsSuffix: file.spaceIsSuffix, protected: userDefined.entries.isEmpty ? nil : userDefined)
         let leading: TokenDecoder.LeadingSpace = file.removesExtraSpaces ? .dropped : file.addsDummyPrefix ? .droppedOnce : .kept
         var named = settings.named
         named.bos = named.bos ?? Self.control(file.bos, vocabulary)
