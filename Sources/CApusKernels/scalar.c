@@ -193,4 +193,4 @@ static int64_t argmax(const float *x, int64_t count) {
 const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                           log_sum_exp, argmax, {&apus_scalar_gemm[APUS_F32], &apus_scalar_gemm[APUS_BF16], &apus_scalar_gemm[APUS_F16]},
                                           &apus_backward_scalar, &apus_update_scalar,
-                                          {&apus_scalar_attention[APUS_F32], &apus_scalar_attention[APUS_BF16]}, NULL};
+                                          {&apus_scalar_attention[APUS_F32], &apus_scalar_attention[APUS_BF16]}, NULL, false};
