@@ -42,6 +42,23 @@ package protocol Checkpoint: Sendable {
     func read(_ entry: TensorEntry, from byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(InputError)
 }
 
+extension Checkpoint {
+    /// Whether a tensor has the type, the shape and the bytes of another one, which may be of another checkpoint.
+    package func holds(_ entry: TensorEntry, as other: TensorEntry, in checkpoint: any Checkpoint) throws(InputError) -> Bool {
+        guard entry.shape == other.shape, entry.dtype == other.dtype else { return false }
+        let step = 1 << 20, buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * step, alignment: 64)
+        defer { buffers.deallocate() }
+        for offset in stride(from: 0, to: entry.byteCount, by: step) {
+            let count = min(step, entry.byteCount - offset)
+            let own = UnsafeMutableRawBufferPointer(rebasing: buffers[..<count]), theirs = UnsafeMutableRawBufferPointer(rebasing: buffers[step..<step + count])
+            try read(entry, from: offset, into: own)
+            try checkpoint.read(other, from: offset, into: theirs)
+            guard own.elementsEqual(theirs) else { return false }
+        }
+        return true
+    }
+}
+
 /// Bytes of a tensor of `shape` and `dtype`, or nil when rows do not fill whole blocks or a product overflows.
 func checkedByteCount(_ shape: [Int], _ dtype: DType) -> Int? {
     guard let count = checkedProduct(shape), (shape.last ?? 1) % dtype.blockSize == 0 else { return nil }

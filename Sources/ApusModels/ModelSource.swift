@@ -109,18 +109,8 @@ public struct ModelSource: Sendable {
 
     /// - Throws: an `InputError` unless a tensor has the bytes of the embedding.
     private func checkCopy(_ copy: TensorEntry) throws(InputError) {
-        let embedding = try entry("embedding.weight"), step = 1 << 20
-        var isSame = copy.shape == embedding.shape && copy.dtype == embedding.dtype
-        let buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * step, alignment: 64)
-        defer { buffers.deallocate() }
-        for offset in stride(from: 0, to: embedding.byteCount, by: step) where isSame {
-            let count = min(step, embedding.byteCount - offset)
-            let own = UnsafeMutableRawBufferPointer(rebasing: buffers[..<count]), other = UnsafeMutableRawBufferPointer(rebasing: buffers[step..<step + count])
-            try checkpoint.read(embedding, from: offset, into: own)
-            try checkpoint.read(copy, from: offset, into: other)
-            isSame = own.elementsEqual(other)
-        }
-        guard isSame else {
+        let embedding = try entry("embedding.weight")
+        guard try checkpoint.holds(copy, as: embedding, in: checkpoint) else {
             throw InputError(
                 checkpoint.path(of: copy), at: "tensor \(copy.name)", "differs from \(embedding.name)", remedy: "a model of two embeddings is not supported")
         }

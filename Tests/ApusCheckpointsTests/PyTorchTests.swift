@@ -35,6 +35,26 @@ import Testing
         #expect(truths.dtype == .u8 && truths.byteCount == 6)
     }
 
+    @Test(arguments: ["meta-parts-2", "meta-parts-3"]) func joinsParts(name: String) throws {
+        let whole = try PyTorchCheckpoint(path: goldens + "meta/consolidated.00.pth")
+        let parts = try (0..<2).map { try PyTorchCheckpoint(path: goldens + "\(name)/consolidated.0\($0).pth") }
+        let joined = try ModelParallelCheckpoint(path: goldens + name, parts: parts) { tensor, shape in
+            switch tensor.split(separator: ".").dropLast().last {
+            case "wo", "w2": .columns
+            case "tok_embeddings": shape[1] == 16 ? .rows : .columns
+            default: .rows
+            }
+        }
+        for wanted in whole.entries {
+            let entry = try #require(joined.entry(wanted.name)), expected = try bytes(wanted, of: whole)
+            #expect(entry.dtype == wanted.dtype && entry.shape == wanted.shape, "\(wanted.name)")
+            for start in stride(from: 0, to: expected.count, by: 36) {
+                #expect(try bytes(entry, of: joined, from: start) == Array(expected[start...]), "\(wanted.name) from \(start)")
+            }
+        }
+        #expect(joined.entries.count == whole.entries.count)
+    }
+
     @Test func knowsTheChecksumOfZipFiles() {
         #expect(CRC32.checksum(Array("123456789".utf8)) == 0xCBF4_3926)
     }

@@ -30,8 +30,8 @@ import Testing
         "xglm-small", "xglm-unscaled", "xglm-beyond",
     ].map { "families/" + $0 }
 
-    /// The same weights in PyTorch's files: one, sharded, and in Meta's layout (make_pytorch.py).
-    static let pytorch = ["single", "sharded", "meta"].map { "pytorch/" + $0 }
+    /// The same weights in PyTorch's files: one, sharded, and in Meta's layout, in one part and in two (make_pytorch.py).
+    static let pytorch = ["single", "sharded", "meta", "meta-parts-2", "meta-parts-3"].map { "pytorch/" + $0 }
 
     @Test(arguments: names + families + pytorch, InstructionSet.allCases.filter(\.isSupported))
     func agreesWithTheReference(name: String, set: InstructionSet) throws {

@@ -1,4 +1,5 @@
 import ApusBase
+import ApusCheckpoints
 import ApusModels
 import Glibc
 import Testing
@@ -28,11 +29,28 @@ import Testing
             try ModelSource(path: path).notes == ["\(path)/pytorch_model.bin: the tensor model.position_ids of i64 holds no weights and was ignored"])
     }
 
-    @Test func refusesModelsInParallelParts() throws {
-        let weights = try FileReader.contents(of: goldens + "meta/consolidated.00.pth"), params = try FileReader.contents(of: goldens + "meta/params.json")
-        try inFolder([("params.json", params), ("consolidated.00.pth", weights), ("consolidated.01.pth", weights)]) { folder in
-            let error = #expect(throws: InputError.self) { try ModelSource(path: folder) }
-            #expect("\(error!)".contains("in 2 parallel parts"))
+    private func part(_ rank: Int) throws -> [UInt8] { try FileReader.contents(of: goldens + "meta-parts-2/consolidated.0\(rank).pth") }
+
+    @Test func refusesPartsThatDoNotBelongTogether() throws {
+        let params = try FileReader.contents(of: goldens + "meta/params.json"), whole = try FileReader.contents(of: goldens + "meta/consolidated.00.pth")
+        let checkpoint = try PyTorchCheckpoint(path: goldens + "meta-parts-2/consolidated.01.pth"), norm = try #require(checkpoint.entry("norm.weight"))
+        var weights = [UInt8](repeating: 0, count: norm.byteCount)
+        try weights.withUnsafeMutableBytes { try checkpoint.read(norm, from: 0, into: $0) }
+        var changed = try part(1)
+        changed[try #require(changed.firstRange(of: weights)).lowerBound] ^= 1
+        let cases: [(parts: [(rank: Int, bytes: [UInt8])], words: [String])] = [
+            ([(0, try part(0)), (2, try part(1))], ["consolidated.02.pth", "consolidated.01.pth is missing"]),
+            ([(1, try part(1))], ["consolidated.00.pth is missing"]),
+            ([(0, whole), (1, whole)], ["wq", "the shape is [32, 16]"]),
+            ([(0, try part(0)), (1, whole)], ["consolidated.01.pth", "parts are alike"]),
+            ([(0, try part(0)), (1, changed)], ["consolidated.01.pth", "norm.weight", "differs"]),
+            ([(0, try part(0))], ["has 8 of 16 rows: 1 of 2 parts of the model are here"]),
+        ]
+        for (parts, words) in cases {
+            try inFolder([("params.json", params)] + parts.map { ("consolidated.0\($0.rank).pth", $0.bytes) }) { folder in
+                let error = #expect(throws: InputError.self) { try ModelSource(path: folder) }
+                for word in words { #expect("\(error!)".contains(word), "\(error!)") }
+            }
         }
     }
 

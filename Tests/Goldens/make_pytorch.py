@@ -1,4 +1,4 @@
-"""Files of torch.save, and what is in them as safetensors; a tiny LLaMA as PyTorch's folder, sharded, and in Meta's layout.
+"""Files of torch.save, and what is in them as safetensors; a tiny LLaMA as PyTorch's folder, sharded, and in Meta's layout, in one part and in two.
 usage: make_pytorch.py OUT_FOLDER"""
 import collections, json, pathlib, shutil, sys, tempfile
 import torch
@@ -86,5 +86,16 @@ for key, value in state.items():
 meta["rope.freqs"] = torch.ones(2)
 torch.save(meta, folder("meta") / "consolidated.00.pth")
 # 2 · 4 · 16 / 3 = 42, half of which is rounded up to 24.
-(out / "meta" / "params.json").write_text(json.dumps(dict(
-    dim=16, multiple_of=8, ffn_dim_multiplier=0.5, n_heads=4, n_kv_heads=2, n_layers=2, norm_eps=1e-5, vocab_size=-1, max_seq_len=64)))
+params = json.dumps(dict(
+    dim=16, multiple_of=8, ffn_dim_multiplier=0.5, n_heads=4, n_kv_heads=2, n_layers=2, norm_eps=1e-5, vocab_size=-1, max_seq_len=64))
+(out / "meta" / "params.json").write_text(params)
+
+# As two ranks of fairscale's tensor parallelism write it; LLaMA 1 and 2 divide the embedding by features, LLaMA 3 by tokens.
+divided = dict.fromkeys(("wq", "wk", "wv", "w1", "w3", "output"), 0) | dict.fromkeys(("wo", "w2"), 1)
+for name, embedding in (("meta-parts-2", 1), ("meta-parts-3", 0)):
+    path = folder(name)
+    (path / "params.json").write_text(params)
+    for rank in range(2):
+        dimensions = {key: (divided | {"tok_embeddings": embedding}).get(key.split(".")[-2]) for key in meta}
+        torch.save({key: value if dimensions[key] is None else value.chunk(2, dimensions[key])[rank].clone() for key, value in meta.items()},
+                   path / f"consolidated.0{rank}.pth")

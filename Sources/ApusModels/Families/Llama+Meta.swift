@@ -71,4 +71,15 @@ extension Llama {
                 .init("feedForward.down", feedForward + "w2"),
             ], ignored: ["rope.freqs"])
     }
+
+    /// What the parts of a model hold of a tensor: outputs of column-parallel matrices, inputs of row-parallel ones. Embeddings are divided
+    /// by features in LLaMA 1 and 2, and by tokens from LLaMA 3 on.
+    static func metaDivision(of name: String, shape: [Int], width: Int) -> ModelParallelCheckpoint.Division {
+        switch name.split(separator: ".").dropLast().last {
+        case "wq", "wk", "wv", "w1", "w3", "output": .rows
+        case "wo", "w2": .columns
+        case "tok_embeddings": shape[1] == width ? .rows : .columns
+        default: .whole
+        }
+    }
 }
