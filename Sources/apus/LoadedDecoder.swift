@@ -8,8 +8,6 @@ struct LoadedDecoder {
     let backend: CPUBackend
     let seconds: Double
 
-    var withoutSource: (decoder: Decoder, backend: CPUBackend, seconds: Double) { (decoder, backend, seconds) }
-
     /// Positions to make room for: as many as the user wants, otherwise at most those the model was made for.
     func room(_ context: Int?, atMost limit: Int) -> Int {
         let made = decoder.description.contextLength

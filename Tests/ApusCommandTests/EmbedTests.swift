@@ -35,10 +35,22 @@ import Testing
         }
         let decoder = try apus("embed", "--model", chatModel, "--text", "a")
         #expect(decoder.code == 1 && decoder.errors.contains("llama is a decoder"))
-        for verb in [["generate", "--prompt", "a"], ["score", "--ids", "1"], ["bench"]] {
+        for verb in [["generate", "--prompt", "a"], ["score", "--ids", "1"]] {
             let result = try apus(verb + ["--model", model])
             #expect(result.code == 1 && result.errors.contains("bert is an encoder: it gives vectors and predicts no text; use `apus embed`"))
         }
+    }
+
+    @Test func measuresHowFastItEncodes() throws {
+        let arguments = ["bench", "--model", model, "--prompt-tokens", "9", "--batch", "1,3", "--repetitions", "1"]
+        let results = try #require(try apus(arguments + ["--output", "json"]).json()["results"]?.array)
+        #expect(results.map { $0["batch"] } == [.integer(1), .integer(3)])
+        #expect(results.allSatisfy { $0["prompt_tokens_per_second"]!.double! > 0 && $0["tokens_per_second"] == .number(0) })
+        #expect(try apus(arguments).output.hasPrefix("batch 1: encoding 9 "))
+        let decoding = try apus(arguments + ["--generate-tokens", "1"])
+        #expect(decoding.code == 1 && decoding.errors.contains("bert is an encoder: it gives vectors and decodes no tokens"))
+        let long = try apus("bench", "--model", model)
+        #expect(long.code == 1 && long.errors.contains("512"))
     }
 
     @Test func inspectTellsTheStructure() throws {

@@ -78,6 +78,16 @@ import Testing
         #expect(result.errors == "\(model): has no modules.json, so the vectors are means of the tokens' vectors as they are\n")
     }
 
+    @Test func measuresEncodingAndDecoding() throws {
+        let arguments = ["bench", "--model", model, "--prompt-tokens", "9", "--generate-tokens", "4", "--batch", "1,3", "--repetitions", "1"]
+        let results = try #require(try apus(arguments + ["--depth", "2", "--output", "json"]).json()["results"]?.array)
+        #expect(results.map { $0["batch"] } == [.integer(1), .integer(3)])
+        #expect(results.allSatisfy { $0["prompt_tokens_per_second"]!.double! > 0 && $0["tokens_per_second"]!.double! > 0 })
+        #expect(try apus(arguments).output.contains("encoding 9 ") && apus(arguments).output.contains("decode 4 "))
+        let empty = try apus("bench", "--model", model, "--prompt-tokens", "0")
+        #expect(empty.code == 1 && empty.errors.contains("the text: is empty"))
+    }
+
     @Test(arguments: [
         ("\"feed_forward_proj\": \"relu\"", "\"feed_forward_proj\": \"gated-swish\"", "at feed_forward_proj: gated-swish is not known"),
         ("\"relative_attention_max_distance\": 128", "\"relative_attention_max_distance\": 16", "at relative_attention_max_distance: 16 is not above half"),

@@ -1,13 +1,14 @@
 import ApusBase
 import ApusInference
 import ApusModels
+import ApusTensor
 import ArgumentParser
 
 struct BenchVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure prefill and decoding speed, steps of training, or the machine.",
         discussion: """
-            With --model alone prefill and decoding are measured. With --train whole steps of training are: forward, backward, clipping and AdamW, on
+            With --model alone prefill and decoding are measured; where a model has an encoder, its encoding of texts instead of prefill. With --train whole steps of training are: forward, backward, clipping and AdamW, on
             random weights and tokens in the shape of --model or --preset. Of the step in the middle by time, --output json says step_seconds,
             tokens_per_second, gemm_seconds (in products of matrices, the rest being attention, norms, the optimizer and so on), gemm_share,
             gemm_operations_per_second, peak_operations_per_second (what such products could reach, as --roofline measures it), gemm_of_peak and
@@ -58,27 +59,41 @@ struct BenchVerb: ParsableCommand {
     func run() throws {
         if training.train { return try training.run(model: model, threads: options.threads, steps: repetitions, output) }
         guard let model else { return try measureRoofline() }
-        let promptTokens = promptTokens ?? 512, generateTokens = generateTokens ?? 128
+        let promptTokens = promptTokens ?? 512
         // The source goes, and its tables with it: nothing here needs a tokenizer.
-        let (decoder, backend, loadSeconds) = try options.load(openSource(model), start: .now).withoutSource
+        let (loaded, cacheType, backend, loadSeconds) = try load(openSource(model))
+        let generateTokens: Int, reading: String
+        switch loaded {
+        case .encoder: (generateTokens, reading) = (self.generateTokens ?? 0, "encoding")
+        case .decoder(let decoder): (generateTokens, reading) = (self.generateTokens ?? 128, decoder.encoder == nil ? "prefill" : "encoding")
+        }
+        let benchmark = try SpeedBenchmark(
+            loaded, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth ?? 0, repetitions: repetitions, cacheType: cacheType)
         var results: [JSON] = []
         for batch in batch?.values ?? [1] {
-            let result = try SpeedResult.measure(
-                decoder, batch: batch, promptTokens: promptTokens, generateTokens: generateTokens, depth: depth ?? 0,
-                repetitions: repetitions, cacheType: options.cacheType(for: decoder))
+            let result = try benchmark.measure(batch: batch)
             results.append(
                 .object([
                     "batch": .integer(result.batch), "prompt_tokens_per_second": .number(result.promptTokensPerSecond),
                     "tokens_per_second": .number(result.tokensPerSecond),
                 ]))
-            output.text(
-                "batch \(result.batch): prefill \(promptTokens) \(decimal(result.promptTokensPerSecond, 1)) tokens/s, "
-                    + "decode \(generateTokens) \(decimal(result.tokensPerSecond, 1)) tokens/s")
+            let decoding = generateTokens > 0 ? ", decode \(generateTokens) \(decimal(result.tokensPerSecond, 1)) tokens/s" : ""
+            output.text("batch \(result.batch): \(reading) \(promptTokens) \(decimal(result.promptTokensPerSecond, 1)) tokens/s" + decoding)
         }
         output.json([
             "results": .array(results), "load_seconds": .number(loadSeconds), "peak_rss_bytes": .integer(peakResidentBytes()),
             "instruction_set": .string(backend.instructionSetName), "threads": .integer(backend.threadCount),
         ])
+    }
+
+    private func load(_ source: ModelSource) throws -> (model: SpeedBenchmark.Model, cacheType: DType, backend: CPUBackend, seconds: Double) {
+        let start = ContinuousClock.now
+        guard source.description.head == nil else {
+            let loaded = try options.load(source, start: start)
+            return (.decoder(loaded.decoder), options.cacheType(for: loaded.decoder), loaded.backend, loaded.seconds)
+        }
+        let backend = try options.makeBackend(), encoder = try Encoder.load(source, on: backend, dtype: options.weightType())
+        return (.encoder(encoder), options.kvDtype?.type ?? encoder.preferredCacheType, backend, start.duration(to: .now).seconds)
     }
 
     private func measureRoofline() throws {
