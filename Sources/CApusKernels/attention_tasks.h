@@ -7,7 +7,7 @@
 enum {
   QUERY_BLOCK = 96,  // queries and keys that meet at a time: whole tiles of every instruction set
   KEY_BLOCK = 96,
-  CHUNK_BLOCKS = 4,  // blocks of queries (forward) or of keys (backward) in work together
+  CHUNK_BLOCKS = 6,  // blocks of queries (forward) or of keys (backward) in work together, at most
 };
 
 // Queries first ..< first + count of a head, at most CHUNK_BLOCKS blocks of them.

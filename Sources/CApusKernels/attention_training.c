@@ -2,7 +2,7 @@
 #include "attention_tasks.h"
 #include "internal.h"
 
-enum { CHUNK = CHUNK_BLOCKS * QUERY_BLOCK };
+enum { SHORT = 2048 };  // queries of a sequence whose keys and values are in the cache whenever a chunk comes back to them
 
 typedef struct {
   const apus_kernels *kernels;
@@ -12,7 +12,9 @@ typedef struct {
   int compute;
 } attend_job;
 
-static int64_t chunks_of(const apus_sequence *s) { return (s->queries_count + CHUNK - 1) / CHUNK; }
+// Queries of a task. More of them read keys and values less often; fewer make more tasks.
+static int64_t chunk_of(const apus_sequence *s) { return (s->queries_count < SHORT ? 4 : CHUNK_BLOCKS) * QUERY_BLOCK; }
+static int64_t chunks_of(const apus_sequence *s) { return (s->queries_count + chunk_of(s) - 1) / chunk_of(s); }
 
 static void attend_task(void *context, int64_t task, int thread) {
   const attend_job *job = context;
@@ -20,8 +22,8 @@ static void attend_task(void *context, int64_t task, int thread) {
   const apus_sequence *s = job->sequences;
   while (task >= chunks_of(s) * a->heads) task -= chunks_of(s++) * a->heads;
   // The last chunks see the most keys: they go first, so that the threads end together.
-  int64_t first = (chunks_of(s) - 1 - task / a->heads) * CHUNK, left = s->queries_count - first;
-  apus_attend_task t = {.shape = a, .sequence = s, .head = (int)(task % a->heads), .first = first, .count = left < CHUNK ? left : CHUNK};
+  int64_t chunk = chunk_of(s), first = (chunks_of(s) - 1 - task / a->heads) * chunk, left = s->queries_count - first;
+  apus_attend_task t = {.shape = a, .sequence = s, .head = (int)(task % a->heads), .first = first, .count = left < chunk ? left : chunk};
   float *scratch = apus_pool_scratch(job->pool, thread, apus_attend_task_floats(a->head_size) * sizeof(float));
   job->kernels->attention[job->compute]->attend(&t, scratch);
 }
