@@ -25,6 +25,7 @@ INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
 }
 #endif
 #include "tiles.h"
+#include "prepare.h"
 #include "products.h"
 #include "attend.h"
 #include "elementwise.h"

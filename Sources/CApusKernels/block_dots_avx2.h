@@ -73,8 +73,7 @@ INLINE void add_wide(const int mr, const __m256i *levels, const wide_activation_
 INLINE void block_dots(const int dtype, const bool wide, const int mr, const weight_block *w, const void *x, i32x16 out[2][TILE_ROWS]) {
   const int halves = has_half_scales(dtype) ? 2 : 1, per_half = 8 / halves;
   const int fit = 32767 / (256 * greatest_level(dtype)), run = fit < per_half ? fit : per_half;  // a pair of products is at most 2 · 128 · level
-  __m256i levels[16];
-  memcpy(levels, w->level, sizeof levels);
+  const __m256i *levels = (const __m256i *)w->level;
 #pragma clang loop unroll(full)
   for (int h = 0; h < halves; h++) {
     __m256i dots[TILE_ROWS][2];

@@ -119,7 +119,7 @@ struct apus_kernels {
   int tile_rows;
   // One of `parts` parts of a tile of rows.
   void (*prepare)(const apus_prepare *, int64_t tile, int part, int parts);
-  // Panels first ..< first + count of a product. Scratch: WIDE_FLOATS.
+  // Panels first ..< first + count of a product. Scratch: MULTIPLY_FLOATS.
   void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
   // Rows first ..< first + count (row = token · group + head of the group) of a K/V head of a segment.
   void (*attend)(const apus_attention *, const apus_segment *, int kv_head, int64_t first, int64_t count, float *scratch);
@@ -141,9 +141,9 @@ struct apus_kernels {
 };
 
 enum {
-  KEY_TILE = 128,       // keys of an attention tile
-  ROW_BLOCK = 96,       // query rows of an attention task
-  WIDE_FLOATS = 2 * 2048 * 16,  // scratch of a dense product: panels of some columns, widened to f32
+  KEY_TILE = 128,             // keys of an attention tile
+  ROW_BLOCK = 96,             // query rows of an attention task
+  MULTIPLY_FLOATS = 6 << 14,  // scratch of a product: panels of some columns widened to f32, or the blocks of a panel taken apart
 };
 
 extern const apus_kernels apus_kernels_scalar;

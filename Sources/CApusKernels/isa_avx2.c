@@ -11,7 +11,10 @@
 #include "vector.h"
 
 #define BLOCK_DOTS "block_dots_avx2.h"
+// Of a panel, so that they stay in the second-level cache. Taking a block apart costs as much as the products of a row or two.
+#define MOST_BLOCKS_APART 512
 #include "tiles.h"
+#include "prepare.h"
 #include "products.h"
 #include "attend.h"
 #include "elementwise.h"

@@ -25,6 +25,7 @@ INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
   return sum;
 }
 #include "tiles.h"
+#include "prepare.h"
 #include "products.h"
 #include "attend.h"
 #include "elementwise.h"

@@ -46,7 +46,7 @@ static void multiply_task(void *context, int64_t task, int thread) {
   apus_product product = job->products[i];
   int64_t panels = (product.weights->rows + 15) / 16, first = (task - job->tasks_before[i]) * job->panels_a_task;
   int64_t count = panels - first < job->panels_a_task ? panels - first : job->panels_a_task;
-  float *scratch = apus_pool_scratch(job->pool, thread, WIDE_FLOATS * sizeof(float));
+  float *scratch = apus_pool_scratch(job->pool, thread, MULTIPLY_FLOATS * sizeof(float));
   product.out += (size_t)row * product.out_stride;
   const apus_prepare *p = &job->prepare;
   apus_multiply multiply = {.product = &product, .input = p->input + (size_t)row * p->input_stride, .input_stride = p->input_stride,

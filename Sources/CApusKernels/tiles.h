@@ -71,26 +71,27 @@ INLINE void block_dots(const int dtype, const bool wide, const int mr, const wei
 }
 #endif
 
-// `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). A sum starts from the panel's bias (or NULL)
-// and, with `add`, is added to what `out` holds.
-INLINE void quantized_tile(const int dtype, const bool wide, const int mr, const uint8_t *panel, bool prefetches, const uint8_t *x,
+// `x` is the first of `mr` rows of a prepared tile of `width` rows (internal.h). The panel is packed or, if `apart`, weight_blocks. A sum starts
+// from the panel's bias (or NULL) and, with `add`, is added to what `out` holds.
+INLINE void quantized_tile(const int dtype, const bool wide, const int mr, const bool apart, const void *panel, bool prefetches, const uint8_t *x,
                            int width, int64_t blocks, const float *bias, bool add, float *out, size_t out_stride, int columns) {
   f32x16 sums[TILE_PANELS][TILE_ROWS], *sum = sums[0];
   start_sums(mr, 1, bias, columns, sums);
   for (int64_t b = 0; b < blocks; b++, x += (size_t)width * apus_block_bytes(wide)) {
-    weight_block w;
+    weight_block packed;
+    const weight_block *w = apart ? (const weight_block *)panel + b : &packed;
     i32x16 dots[2][TILE_ROWS];
-    if (prefetches) prefetch_block(dtype, panel, b);
-    load_block(dtype, panel, b, &w);
-    block_dots(dtype, wide, mr, &w, x, dots);
+    if (prefetches && !apart) prefetch_block(dtype, panel, b);
+    if (!apart) load_block(dtype, panel, b, &packed);
+    block_dots(dtype, wide, mr, w, x, dots);
 #pragma clang loop unroll(full)
     for (int m = 0; m < mr; m++) {
       const activation_block *row = apus_block_at(wide, x, m);
-      f32x16 dot = to_float(dots[0][m]) * w.scale[0];
-      if (has_half_scales(dtype)) dot = fma16(to_float(dots[1][m]), w.scale[1], dot);
+      f32x16 dot = to_float(dots[0][m]) * w->scale[0];
+      if (has_half_scales(dtype)) dot = fma16(to_float(dots[1][m]), w->scale[1], dot);
       sum[m] = fma16(dot, splat(row->scale), sum[m]);
-      if (has_minimum(dtype)) sum[m] = fma16(w.minimum[0], splat(row->sum[0]), sum[m]);
-      if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w.minimum[1], splat(row->sum[1]), sum[m]);
+      if (has_minimum(dtype)) sum[m] = fma16(w->minimum[0], splat(row->sum[0]), sum[m]);
+      if (has_minimum(dtype) && has_half_scales(dtype)) sum[m] = fma16(w->minimum[1], splat(row->sum[1]), sum[m]);
     }
   }
   store_sums(mr, 1, add, out, out_stride, columns, sums);
