@@ -44,7 +44,8 @@ public struct Perplexity: Sendable {
     /// e to the mean of `negativeLogLikelihood` over `tokens`.
     public var value: Double { exp(negativeLogLikelihood / Double(max(tokens, 1))) }
 
-    /// Scores the whole chunks of `ids`; tokens after the last of them are left out.
+    /// Scores the whole chunks of `ids`; tokens after the last of them are left out. Quantised weights of fewer than 8 bits meet activations of
+    /// 16 bits, as in an answer, not the 8 of a long prompt.
     /// - Parameters:
     ///   - ids: the tokens of the text.
     ///   - context: tokens of a chunk, at least 4.

@@ -102,27 +102,30 @@ public final class TokenStream {
     /// - Throws: an `InputError` when they do not fit, or an id is outside the vocabulary.
     public func append(_ new: some Collection<Int32>, before rest: Int = 0) throws(InputError) -> UnsafeMutableBufferPointer<Float> {
         var last: UnsafeMutableBufferPointer<Float>?
-        try run(Array(new), before: rest, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in last = rows[rows.count - 1] }
+        let total = ids.count + new.count + rest
+        let longEnd = new.count + rest >= Self.longPrompt ? total : longPromptEnd
+        try run(Array(new), total, ids.count < longEnd ? .coarse : .fine, logits: { $1 == new.count ? $1 - 1..<$1 : $1..<$1 }) { _, rows in
+            last = rows[rows.count - 1]
+        }
+        longPromptEnd = longEnd
         return last!
     }
 
-    /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`.
+    /// Runs `new` and hands on the logits of every token, chunk by chunk: the index of the chunk's first token, and `[chunk, V]`. They are as
+    /// exact as those of an answer's tokens, however many there are: they measure the model.
     package func appendAll(_ new: [Int32], _ body: (Int, Rows) -> Void) throws(InputError) {
-        try run(new, before: 0, logits: { $0..<$1 }, body)
+        try run(new, ids.count + new.count, .fine, logits: { $0..<$1 }, body)
     }
 
-    /// `logits` maps the bounds of a chunk within `new` to the tokens whose logits are wanted.
+    /// `total` counts all tokens that are known of, and `logits` maps the bounds of a chunk within `new` to the tokens whose logits are wanted.
     private func run(
-        _ new: [Int32], before rest: Int, logits: (Int, Int) -> Range<Int>, _ body: (Int, Rows) -> Void
+        _ new: [Int32], _ total: Int, _ precision: ActivationPrecision, logits: (Int, Int) -> Range<Int>, _ body: (Int, Rows) -> Void
     ) throws(InputError) {
         try checkRoom(for: new.count)
         let vocabulary = model.description.vocabularySize
         if let wrong = new.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
             throw InputError("the token ids", "\(wrong) is not from 0 to \(vocabulary - 1)")
         }
-        let total = ids.count + new.count + rest
-        if new.count + rest >= Self.longPrompt { longPromptEnd = total }
-        let precision: ActivationPrecision = ids.count < longPromptEnd ? .coarse : .fine
         if ids.isEmpty { infilling = context(of: new) }
         var start = 0
         while start < new.count {

@@ -8,7 +8,7 @@ struct RunOptions: ParsableArguments {
     var threads: Int?
     @Option(name: .long, help: "Type to keep matrices in; native is the file's.")
     var dtype = WeightType.native
-    @Option(name: .long, help: "Type of keys and values in the cache; by default that of dense weights, or what suits quantised ones.")
+    @Option(name: .long, help: "Type of keys and values in the cache; by default that of dense weights, or what suits quantised ones, and for score and perplexity f32.")
     var kvDtype: CacheType?
 
     enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
@@ -40,6 +40,9 @@ struct RunOptions: ParsableArguments {
     }
 
     func cacheType(for decoder: Decoder) -> DType { kvDtype?.type ?? decoder.preferredCacheType }
+
+    /// Of the verbs that measure a model, where exactness counts more than speed.
+    var measuringCacheType: DType { kvDtype?.type ?? .f32 }
 
     func load(_ source: ModelSource, start: ContinuousClock.Instant) throws -> LoadedDecoder {
         let backend = try makeBackend()

@@ -24,7 +24,7 @@ struct PerplexityVerb: ParsableCommand {
         let start = ContinuousClock.now
         let result = try Perplexity.of(
             ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: loaded.decoder, backend: loaded.backend,
-            cacheType: options.run.cacheType(for: loaded.decoder))
+            cacheType: options.run.measuringCacheType)
         let rate = Double(ids.count / context * context) / start.duration(to: .now).seconds
         output.text("perplexity \(decimal(result.value, 4)) over \(result.tokens) tokens, \(decimal(rate, 1)) tokens/s")
         output.json([

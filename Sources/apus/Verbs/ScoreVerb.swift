@@ -24,7 +24,7 @@ struct ScoreVerb: ParsableCommand {
 
     func run() throws {
         var sequences = try sequences()
-        let loaded = try options.loadDecoder(), cacheType = options.run.cacheType(for: loaded.decoder)
+        let loaded = try options.loadDecoder(), cacheType = options.run.measuringCacheType
         var memory: EncoderMemory?
         if let decoderIds {
             memory = try EncoderMemory(loaded.decoder, encoding: sequences[0], cacheType: cacheType)
