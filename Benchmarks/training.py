@@ -3,10 +3,11 @@
 
 The shapes are Benchmarks/training/*.yaml; PyTorch runs transformers' model with SDPA and fused AdamW (training/torch_step.py), eager, and
 compiled with --compile. Figures are medians of the repetitions, each a process of its own; the ratio is to PyTorch's best. Prints a table in
-Markdown.
+Markdown. With --llm-c, llm.c's train_gpt2.c takes its turns too on the shapes of GPT-2 in f32, without clipping; the last line names its figures.
 
 Usage: training.py --python VENV/bin/python [--shapes llama-15m,...] [--types f32,bf16] [--repetitions 5] [--steps 4] [--threads 2] [--compile]
-VENV has torch, transformers, numpy and PyYAML.
+                   [--llm-c CHECKOUT]
+VENV has torch, transformers, numpy and PyYAML; CHECKOUT is a clone of github.com/karpathy/llm.c.
 """
 import argparse
 import json
@@ -15,9 +16,14 @@ import random
 import statistics
 import struct
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "training"))
+
+import llm_c
+
 APUS = HERE.parent / ".build/release/apus"
 
 
@@ -57,24 +63,33 @@ def main():
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--llm-c")
     arguments = parser.parse_args()
     modes = ["eager"] + (["compile"] if arguments.compile else [])
     print("| shape | type | Apus tokens/s | PyTorch " + " / ".join(modes) + " | ratio | Apus MB | PyTorch MB | ratio |\n|---|---|---|---|---|---|---|---|")
+    llm_c_lines = []
     with tempfile.TemporaryDirectory() as folder:
         for shape in arguments.shapes:
             tokens = pathlib.Path(folder) / shape
             write_tokens(tokens, 32000, 200000)
             for dtype in arguments.types:
-                own, rival = [], {mode: [] for mode in modes}
+                own, rival, plain = [], {mode: [] for mode in modes}, []
+                beside_llm_c = arguments.llm_c and dtype == "f32" and shape.startswith("gpt2-124m-")
                 for _ in range(arguments.repetitions):
                     own.append(apus_run(arguments, shape, dtype, tokens))
                     for mode in modes:
                         rival[mode].append(torch_run(arguments, shape, dtype, mode))
+                    if beside_llm_c:
+                        plain.append(llm_c.run(arguments.llm_c, int(shape.rsplit("-", 1)[1]), arguments.steps, arguments.threads))
                 speed, memory = (statistics.median(run[i] for run in own) for i in (0, 1))
                 speeds = [statistics.median(run[0] for run in rival[mode]) for mode in modes]
                 least = min(statistics.median(run[1] for run in rival[mode]) for mode in modes)
                 print(f"| {shape} | {dtype} | {speed:.0f} | {' / '.join(f'{s:.0f}' for s in speeds)} | {speed / max(speeds):.2f} | {memory / 1e6:.0f} | "
                       f"{least / 1e6:.0f} | {memory / least:.2f} |", flush=True)
+                if beside_llm_c:
+                    rate, peak = (statistics.median(run[i] for run in plain) for i in (0, 1))
+                    llm_c_lines.append(f"{shape}: llm.c {rate:.0f} tokens/s, {speed / rate:.2f} x; {peak / 1e6:.0f} MB")
+    print("\n" + "\n".join(llm_c_lines) if llm_c_lines else "")
 
 
 main()
