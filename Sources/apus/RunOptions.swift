@@ -8,7 +8,8 @@ struct RunOptions: ParsableArguments {
     var threads: Int?
     @Option(name: .long, help: "Type to keep matrices in; native is the file's.")
     var dtype = WeightType.native
-    @Option(name: .long, help: "Type of keys and values in the cache; by default that of dense weights, or what suits quantised ones, and for score and perplexity f32.")
+    @Option(
+        name: .long, help: "Type of keys and values in the cache; by default that of dense weights or what suits quantised ones, f32 in score and perplexity.")
     var kvDtype: CacheType?
 
     enum WeightType: String, ExpressibleByArgument, CaseIterable { case native, f32, bf16, f16 }
