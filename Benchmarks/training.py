@@ -3,7 +3,7 @@
 
 The shapes are Benchmarks/training/*.yaml; PyTorch runs transformers' model with SDPA and fused AdamW (training/torch_step.py), eager, and
 compiled with --compile. Figures are medians of the repetitions, each a process of its own; the ratio is to PyTorch's best. Prints a table in
-Markdown. With --llm-c, llm.c's train_gpt2.c takes its turns too on the shapes of GPT-2 in f32, without clipping; the last line names its figures.
+Markdown. With --llm-c, llm.c's train_gpt2.c takes its turns too on the shapes of GPT-2 in f32, without clipping; lines behind the table name its figures.
 
 Usage: training.py --python VENV/bin/python [--shapes llama-15m,...] [--types f32,bf16] [--repetitions 5] [--steps 4] [--threads 2] [--compile]
                    [--llm-c CHECKOUT]
@@ -75,12 +75,15 @@ def main():
             for dtype in arguments.types:
                 own, rival, plain = [], {mode: [] for mode in modes}, []
                 beside_llm_c = arguments.llm_c and dtype == "f32" and shape.startswith("gpt2-124m-")
+                if beside_llm_c:
+                    length = int(shape.rsplit("-", 1)[1])
+                    llm_c.prepare(arguments.llm_c, tokens.with_suffix(".llm.c"), length)
                 for _ in range(arguments.repetitions):
                     own.append(apus_run(arguments, shape, dtype, tokens))
                     for mode in modes:
                         rival[mode].append(torch_run(arguments, shape, dtype, mode))
                     if beside_llm_c:
-                        plain.append(llm_c.run(arguments.llm_c, int(shape.rsplit("-", 1)[1]), arguments.steps, arguments.threads))
+                        plain.append(llm_c.run(tokens.with_suffix(".llm.c"), length, arguments.steps, arguments.threads))
                 speed, memory = (statistics.median(run[i] for run in own) for i in (0, 1))
                 speeds = [statistics.median(run[0] for run in rival[mode]) for mode in modes]
                 least = min(statistics.median(run[1] for run in rival[mode]) for mode in modes)
@@ -89,7 +92,8 @@ def main():
                 if beside_llm_c:
                     rate, peak = (statistics.median(run[i] for run in plain) for i in (0, 1))
                     llm_c_lines.append(f"{shape}: llm.c {rate:.0f} tokens/s, {speed / rate:.2f} x; {peak / 1e6:.0f} MB")
-    print("\n" + "\n".join(llm_c_lines) if llm_c_lines else "")
+    for line in llm_c_lines:
+        print("\n" + line)
 
 
 main()

@@ -4,12 +4,10 @@ import os
 import pathlib
 import random
 import re
-import resource
 import shutil
 import statistics
 import struct
 import subprocess
-import tempfile
 
 BATCH = 4
 SHAPE = dict(positions=1024, vocabulary=50257, layers=12, heads=12, width=768, padded=50304)
@@ -41,7 +39,8 @@ def write_tokens(path, count):
 
 
 def prepare(checkout, folder, length):
-    """Builds a copy of train_gpt2.c, for sequences of `length` tokens, by llm.c's own Makefile."""
+    """Makes a folder in which train_gpt2.c, built by llm.c's own Makefile, finds a model and sequences of `length` tokens."""
+    folder.mkdir()
     shutil.copytree(pathlib.Path(checkout) / "llmc", folder / "llmc")
     shutil.copy(pathlib.Path(checkout) / "Makefile", folder)
     source = (pathlib.Path(checkout) / "train_gpt2.c").read_text()
@@ -55,19 +54,18 @@ def prepare(checkout, folder, length):
         write_tokens(folder / f"dev/data/tinyshakespeare/tiny_shakespeare_{name}.bin", 100_000)
 
 
-def run(checkout, length, steps, threads):
-    """The median of the tokens a second of `steps` steps, of which the first two do not count, and the peak of memory in bytes."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        prepare(checkout, folder, length)
-        child = subprocess.Popen(["stdbuf", "-oL", "./train_gpt2"], cwd=folder, stdout=subprocess.PIPE, text=True,
-                                 env=os.environ | {"OMP_NUM_THREADS": str(threads)})
-        times = []
-        for line in child.stdout:
-            if took := re.search(r"^step \d+: .*took ([\d.]+) ms", line):
-                times.append(float(took[1]) / 1000)
-                if len(times) == steps + 2:
-                    break
-        child.kill()
-        _, _, usage = os.wait4(child.pid, 0)
+def run(folder, length, steps, threads):
+    """The tokens a second of the median of `steps` steps, behind two that do not count, and the peak of memory in bytes."""
+    child = subprocess.Popen(["stdbuf", "-oL", "./train_gpt2"], cwd=folder, stdout=subprocess.PIPE, text=True,
+                             env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    times = []
+    for line in child.stdout:
+        if took := re.search(r"^step \d+: .*took ([\d.]+) ms", line):
+            times.append(float(took[1]) / 1000)
+            if len(times) == steps + 2:
+                break
+    child.kill()
+    _, _, usage = os.wait4(child.pid, 0)
+    if len(times) < steps + 2:
+        raise SystemExit(f"llm.c ended after {len(times)} steps of {steps + 2}; its train_gpt2 makes 41 at most")
     return BATCH * length / statistics.median(times[2:]), usage.ru_maxrss * 1024
