@@ -82,4 +82,19 @@ struct RealModelTests {
             cacheType: model.preferredCacheType)
         #expect(abs(actual.value / wanted - 1) <= 0.005, "\(actual.value) against \(wanted)")
     }
+
+    /// Scores have the exactness of an answer's tokens, one at a time, although so many tokens at once would be a long prompt.
+    @Test(.enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"))
+    func scoresAsExactlyAsItAnswers() throws {
+        let bytes = try FileReader.contents(of: try #require(RealModel.text))
+        let ids = Array(
+            bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }.prefix(TokenStream.longPrompt + 2))
+        let model = try Decoder.load(source, on: backend)
+        let whole = try TokenStream(model, positions: ids.count, cacheType: .f32), stepped = try TokenStream(model, positions: ids.count, cacheType: .f32)
+        var wanted: [[Float]] = []
+        for id in ids { wanted.append(Array(try stepped.append([id]))) }
+        try whole.appendAll(ids) { first, rows in
+            for row in 0..<rows.count where Array(rows[row]) != wanted[first + row] { Issue.record("token \(first + row)") }
+        }
+    }
 }

@@ -4,7 +4,11 @@ import ArgumentParser
 
 struct PerplexityVerb: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "perplexity", abstract: "Measure how well a model predicts a text, as llama-perplexity does.")
+        commandName: "perplexity", abstract: "Measure how well a model predicts a text, as llama-perplexity does.",
+        discussion: """
+            It is the weights that are measured: quantised ones of fewer than 8 bits meet activations of 16 bits, as in an answer, not the 8 of a long \
+            prompt, and keys and values stay in f32.
+            """)
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var output: OutputOptions
