@@ -49,9 +49,14 @@ struct ConfigReader {
         return text
     }
 
-    mutating func section(_ key: String) throws(InputError) -> ConfigReader? {
+    mutating func object(_ key: String) throws(InputError) -> JSONObject? {
         guard let value = value(key) else { return nil }
         guard let object = value.object else { throw error(key, "\(value.kind) where an object is needed") }
+        return object
+    }
+
+    mutating func section(_ key: String) throws(InputError) -> ConfigReader? {
+        guard let object = try object(key) else { return nil }
         return ConfigReader(path: path, object, prefix: prefix + key + ".")
     }
 

@@ -38,21 +38,18 @@ public struct ModelSource: Sendable {
         path: String, description: DecoderDescription, checkpoint: any Checkpoint, layout: CheckpointLayout, notes: [String] = [],
         gguf: GGUFMetadata? = nil
     ) throws(InputError) {
+        var description = description, places = Self.places(of: description, layout, in: checkpoint)
+        if description.head?.tied == true, try Self.hasOwnHead(layout, embedding: places["embedding.weight"]!, in: checkpoint) {
+            description.head!.tied = false
+            places = Self.places(of: description, layout, in: checkpoint)
+        }
         self.path = path
         self.description = description
+        self.places = places
         self.checkpoint = checkpoint
         self.gguf = gguf
         folderPlaces = gguf.map { _ in Families.named(description.architecture)!.layout(of: description).places(of: description) }
         hasConfiguration = gguf == nil
-        var places = layout.places(of: description)
-        let prefix = layout.optionalPrefix
-        if !prefix.isEmpty, checkpoint.entry(places["embedding.weight"]!.tensor) == nil {
-            places = places.mapValues { $0.tensor.hasPrefix(prefix) ? $0.renamed(String($0.tensor.dropFirst(prefix.count))) : $0 }
-        }
-        self.places = places.mapValues { place in
-            guard checkpoint.entry(place.tensor) == nil, let older = layout.olderName(of: place.tensor), checkpoint.entry(older) != nil else { return place }
-            return place.renamed(older)
-        }
         carried = checkpoint.entries.filter { layout.carries($0.name) }
         self.notes = notes
         self.notes += try checkTensors(layout)
@@ -60,6 +57,33 @@ public struct ModelSource: Sendable {
         if let first = heads.first {
             self.notes.append("\(checkpoint.path): the tensors of another head, \(first)\(heads.count > 1 ? " and \(heads.count - 1) more" : ""), are not used")
         }
+    }
+
+    /// Where the parameters lie under the names that these files have.
+    private static func places(
+        of description: DecoderDescription, _ layout: CheckpointLayout, in checkpoint: any Checkpoint
+    ) -> [String: ParameterPlace] {
+        var places = layout.places(of: description)
+        let prefix = layout.optionalPrefix
+        if !prefix.isEmpty, checkpoint.entry(places["embedding.weight"]!.tensor) == nil {
+            places = places.mapValues { $0.tensor.hasPrefix(prefix) ? $0.renamed(String($0.tensor.dropFirst(prefix.count))) : $0 }
+        }
+        return places.mapValues { place in
+            guard checkpoint.entry(place.tensor) == nil, let older = layout.olderName(of: place.tensor), checkpoint.entry(older) != nil else { return place }
+            return place.renamed(older)
+        }
+    }
+
+    /// Whether a head lies beside the embedding and differs from it: then it is the model's, whatever the configuration says.
+    private static func hasOwnHead(
+        _ layout: CheckpointLayout, embedding: ParameterPlace, in checkpoint: any Checkpoint
+    ) throws(InputError) -> Bool {
+        guard let head = headTensor(layout).flatMap(checkpoint.entry), let embedding = checkpoint.entry(embedding.tensor) else { return false }
+        return try !checkpoint.holds(head, as: embedding, in: checkpoint)
+    }
+
+    private static func headTensor(_ layout: CheckpointLayout) -> String? {
+        layout.outer.first { $0.module == "head" }.map { $0.file + ".weight" }
     }
 
     /// The tensor that holds a canonical parameter.
@@ -87,7 +111,7 @@ public struct ModelSource: Sendable {
                 throw InputError(checkpoint.path, at: "tensor \(entry.name)", "transposed weights cannot be of type \(entry.dtype)")
             }
         }
-        let head = layout.outer.first { $0.module == "head" }.map { $0.file + ".weight" }
+        let head = Self.headTensor(layout)
         var notes: [String] = []
         for entry in checkpoint.entries where !expected.contains(entry.name) {
             if layout.ignored.contains(where: entry.name.hasSuffix) || layout.carries(entry.name) { continue }

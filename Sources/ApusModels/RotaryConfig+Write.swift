@@ -12,7 +12,12 @@ extension RotaryConfig {
         case .none: return
         case .linear(let factor): scaling = ["rope_type": .string("linear"), "factor": .number(factor)]
         case .dynamicNTK(let factor, let original):
-            scaling = ["rope_type": .string("dynamic"), "factor": .number(factor), "original_max_position_embeddings": .integer(original)]
+            guard original == description.contextLength else {
+                throw InputError(
+                    subject, "its rotary base grows from \(original) positions on, and config.json can only say so of its context",
+                    remedy: "give it a context of \(original), not of \(description.contextLength)")
+            }
+            scaling = ["rope_type": .string("dynamic"), "factor": .number(factor)]
         case .yarn(let yarn):
             scaling = [
                 "rope_type": .string("yarn"), "factor": .number(yarn.factor), "original_max_position_embeddings": .integer(yarn.originalContext),

@@ -8,7 +8,12 @@ enum GPTNeoX: Family {
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription {
         let heads = try config.heads(), width = try config.width(heads: heads), bias = try config.bool("attention_bias") ?? true
         let context = try config.int("max_position_embeddings") ?? 2048
-        let base = try config.double("rotary_emb_base") ?? 10000, fraction = try config.double("rotary_pct") ?? 0.25
+        let fraction = try config.double("rotary_pct") ?? 0.25
+        let rotary = try RotaryConfig.read(&config, headSize: width / heads, context: context, baseKey: "rotary_emb_base", fraction: fraction)
+        if let base = try config.double("rope_theta"), base != rotary.base {
+            throw config.error(
+                "rope_theta", "\(base) does not count for gpt_neox, the base of which is \(rotary.base)", remedy: "name it rotary_emb_base")
+        }
         let isParallel = try config.bool("use_parallel_residual") ?? true
         let layer = LayerDescription(
             attention: AttentionDescription(heads: heads, kvHeads: heads, headSize: width / heads, inputBias: bias, outputBias: bias),
@@ -19,8 +24,7 @@ enum GPTNeoX: Family {
         return DecoderDescription(
             architecture: "gpt_neox", vocabularySize: try config.requiredInt("vocab_size"), width: width, contextLength: context,
             norm: .layer(epsilon: try config.epsilon("layer_norm_eps", default: 1e-5)),
-            position: .rotary(try RotaryConfig.read(&config, headSize: width / heads, context: context, base: base, fraction: fraction)),
-            layers: Array(repeating: layer, count: try config.layerCount()),
+            position: .rotary(rotary), layers: Array(repeating: layer, count: try config.layerCount()),
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? false))
     }
 

@@ -21,8 +21,8 @@ enum Gemma: Family {
             let scalar = try config.double("query_pre_attn_scalar") ?? 256
             guard scalar > 0 else { throw config.error("query_pre_attn_scalar", "\(scalar) is not above 0") }
             attention.scale = Float(1 / scalar.squareRoot())
-            attention.softCap = try cap(&config, "attn_logit_softcapping", default: modelType == "gemma2" ? 50 : nil)
         }
+        if modelType == "gemma2" { attention.softCap = try cap(&config, "attn_logit_softcapping", default: 50) }
         if modelType == "gemma3_text" { attention.queryKeyNorm = norm }
         let headCap = try isFirst ? nil : cap(&config, "final_logit_softcapping", default: modelType == "gemma2" ? 30 : nil)
         let feedForward = FeedForwardDescription(
@@ -84,18 +84,28 @@ enum Gemma: Family {
             let both = try RotaryConfig.read(&config, headSize: headSize, context: context)
             return (both, both)
         }
-        let localBase = try config.double("rope_local_base_freq") ?? 10000
-        guard let both = try config.section("rope_parameters"), both.has("full_attention") else {
-            let global = try RotaryConfig.read(&config, headSize: headSize, context: context, base: 1_000_000)
-            return (global, RotaryDescription(base: localBase, dimensions: headSize))
+        let base = try config.double("rope_theta") ?? 1_000_000, localBase = try config.double("rope_local_base_freq") ?? 10000
+        // Settings that are of neither kind of layer do not count. Where there are no others, users are told.
+        var copy = config, stated = try copy.section("rope_parameters")
+        var global = try stated?.object("full_attention")
+        let local = try stated?.object("sliding_attention"), scaling = try config.object("rope_scaling")
+        if global != nil || local != nil { config.ignore("rope_parameters") }
+        if let scaling {
+            guard stated == nil || global != nil else {
+                throw config.error("rope_scaling", "is of full_attention, which rope_parameters lacks", remedy: "put it there as full_attention")
+            }
+            var whole = global ?? ["rope_type": .string("default")]
+            for (key, value) in scaling.members { whole[key] = value }
+            global = whole
         }
-        config.ignore("rope_theta", "rope_scaling")
-        func read(_ key: String, base: Double) throws(InputError) -> RotaryDescription {
-            var both = both
-            guard var section = try both.section(key) else { throw both.error(key, "is missing") }
-            return try RotaryConfig.read(section: &section, headSize: headSize, context: context, base: base, fraction: 1)
+        func read(_ settings: JSONObject?, _ prefix: String, base: Double) throws(InputError) -> RotaryDescription {
+            var section = ConfigReader(path: config.path, settings ?? JSONObject(), prefix: prefix)
+            return try RotaryConfig.read(section: &section, headSize: headSize, context: context, base: base)
         }
-        return (try read("full_attention", base: 1_000_000), try read("sliding_attention", base: localBase))
+        return (
+            try read(global, scaling == nil ? "rope_parameters.full_attention." : "rope_scaling.", base: base),
+            try read(local, "rope_parameters.sliding_attention.", base: localBase)
+        )
     }
 
     /// The window of each layer: those of Gemma 2 take turns, in Gemma 3 every sixth is global.
@@ -103,8 +113,9 @@ enum Gemma: Family {
         let count = try config.layerCount()
         if modelType == "gemma" { return Array(repeating: nil, count: count) }
         let window = try config.int("sliding_window") ?? 4096
-        let newer = try config.int("_sliding_window_pattern")
-        let pattern = try config.int("sliding_window_pattern") ?? newer ?? (modelType == "gemma2" ? 2 : 6)
+        let pattern = try modelType == "gemma2" ? 2 : config.int("sliding_window_pattern") ?? 6
+        // transformers writes this key and does not read it.
+        if config.has("layer_types") { config.ignore("_sliding_window_pattern") }
         return try config.layerWindows(window, default: (0..<count).map { ($0 + 1) % pattern == 0 ? nil : window })
     }
 

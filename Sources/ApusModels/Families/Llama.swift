@@ -55,11 +55,32 @@ enum Llama: Family {
             ], ignored: ["rotary_emb.inv_freq"])
     }
 
-    /// The window of each layer. Qwen's configs carry one that `use_sliding_window` switches on from `max_window_layers` on.
+    /// The window of each layer: LLaMA's have none, Mistral's all have the same. Qwen's configs carry one that `use_sliding_window`
+    /// switches on from `max_window_layers` on.
     private static func windows(_ config: inout ConfigReader, modelType: String, layerCount: Int) throws(InputError) -> [Int?] {
-        let window = try config.int("sliding_window")
-        let switched = try config.bool("use_sliding_window") ?? (modelType == "mistral")
-        let first = modelType == "mistral" ? 0 : try config.int("max_window_layers", in: 0...100_000) ?? 28
-        return try config.layerWindows(window, default: (0..<layerCount).map { switched && $0 >= first ? window : nil })
+        // An explicit null means none.
+        let window = try modelType == "llama" ? nil : config.int("sliding_window") ?? (config.has("sliding_window") ? nil : 4096)
+        guard modelType.hasPrefix("qwen") else {
+            try checkKinds(&config, modelType: modelType, window: window)
+            return Array(repeating: window, count: layerCount)
+        }
+        let switched = try config.bool("use_sliding_window") ?? false
+        let first = try config.int("max_window_layers", in: 0...100_000) ?? 28
+        let windows = try config.layerWindows(window, default: (0..<layerCount).map { switched && $0 >= first ? window : nil })
+        guard switched || windows.allSatisfy({ $0 == nil }) else {
+            throw config.error("use_sliding_window", "is not true, but layer_types has sliding_attention", remedy: "make both say the same")
+        }
+        return windows
+    }
+
+    /// - Throws: an `InputError` where keys that transformers does not read of LLaMA and Mistral say of layers what is not so.
+    private static func checkKinds(_ config: inout ConfigReader, modelType: String, window: Int?) throws(InputError) {
+        let kind = window == nil ? "full_attention" : "sliding_attention"
+        func error(_ key: String) -> InputError {
+            config.error(
+                key, "does not count for \(modelType), all layers of which have \(kind)", remedy: "remove it, or name the model_type that it is of")
+        }
+        if let switched = try config.bool("use_sliding_window"), switched != (window != nil) { throw error("use_sliding_window") }
+        if let kinds = config.value("layer_types"), kinds.array?.allSatisfy({ $0.string == kind }) != true { throw error("layer_types") }
     }
 }
