@@ -118,17 +118,19 @@ struct Normalizer: Sendable {
     }
 
     private static func replaced(_ text: UnsafeBufferPointer<UInt8>, _ program: PatternProgram, _ new: [UInt8]) -> [UInt8]? {
-        guard let start = text.baseAddress else { return nil }
+        guard let start = text.baseAddress, !text.isEmpty else { return nil }
         var matcher = PatternMatcher(program)
         let end = start + text.count
         var result: [UInt8] = []
         var p = start
-        while let match = matcher.find(from: p, in: start, end) {
+        var last: Range<UnsafePointer<UInt8>>?
+        while let match = matcher.find(after: last, in: start, end) {
             result += UnsafeBufferPointer(start: p, count: match.lowerBound - p)
             result += new
             p = match.upperBound
+            last = match
         }
-        return p == start ? nil : result + UnsafeBufferPointer(start: p, count: end - p)
+        return last == nil ? nil : result + UnsafeBufferPointer(start: p, count: end - p)
     }
 
     /// SentencePiece's rules for machine translation: controls go, kinds of space become spaces.

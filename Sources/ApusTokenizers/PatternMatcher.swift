@@ -23,21 +23,23 @@ struct PatternMatcher {
 
     init(_ program: PatternProgram) { self.program = program }
 
-    /// The next match at or after `p` that is not empty.
-    mutating func find(from p: Position, in start: Position, _ end: Position) -> Range<Position>? {
-        var p = p
+    /// The match that follows another, or the first. An empty one does not count directly behind another.
+    mutating func find(after last: Range<Position>?, in start: Position, _ end: Position) -> Range<Position>? {
+        var p = last?.upperBound ?? start
         while p < end {
             if program.firstBytes[Int(p[0])] {
-                if let stop = match(0, p, start, end), stop > p { return p..<stop }
-                // A pattern that opens with an unbounded run fails from inside the run as it failed from the run's start.
-                if let set = program.openingRun, let after = runEnd(set, p, end) {
+                if let stop = match(0, p, start, end) {
+                    if stop > p || p != last?.upperBound { return p..<stop }
+                } else if let set = program.openingRun, let after = runEnd(set, p, end) {
+                    // A pattern that opens with an unbounded run fails from inside the run as it failed from the run's start.
                     p = after
                     continue
                 }
             }
             p += text.item(p, end).length
         }
-        return nil
+        guard program.matchesNothing, end != last?.upperBound, match(0, end, start, end) != nil else { return nil }
+        return end..<end
     }
 
     private func runEnd(_ set: Int, _ p: Position, _ end: Position) -> Position? {
@@ -83,7 +85,12 @@ struct PatternMatcher {
             pc = target
             return p
         case .split(let first, let second, let isLoop):
-            if isLoop, !visited.insert(Visit(instruction: at, position: p)).inserted { return nil }
+            if isLoop, !visited.insert(Visit(instruction: at, position: p)).inserted {
+                // A greedy loop ends after a turn over nothing; a lazy one has tried to end before.
+                guard first == pc, visited.insert(Visit(instruction: ~at, position: p)).inserted else { return nil }
+                pc = second
+                return p
+            }
             stack.append(.at(second, p))
             pc = first
             return p
@@ -162,7 +169,7 @@ struct PatternMatcher {
         switch assertion {
         case .textStart: return p == start
         case .textEnd: return p == end
-        case .lineStart: return p == start || p[-1] == 0x0A
+        case .lineStart: return p == start || p < end && p[-1] == 0x0A
         case .lineEnd: return p == end || p[0] == 0x0A
         case .wordBoundary, .notWordBoundary:
             let before = p > start && CategorySet.words.has(text.item(p - UTF8Scanning.lengthBefore(p, start), p).category)

@@ -12,6 +12,18 @@ indirect enum PatternNode: Sendable {
     enum Repetition: Sendable { case greedy, lazy, possessive }
 
     enum Assertion: Sendable { case textStart, textEnd, lineStart, lineEnd, wordBoundary, notWordBoundary }
+
+    /// Whether it can match without taking a character.
+    var matchesNothing: Bool {
+        switch self {
+        case .empty, .lookaround, .assertion: true
+        case .set: false
+        case .sequence(let nodes): nodes.allSatisfy(\.matchesNothing)
+        case .alternatives(let branches): branches.contains(where: \.matchesNothing)
+        case .repeated(let inner, let low, _, _): low == 0 || inner.matchesNothing
+        case .atomic(let inner): inner.matchesNothing
+        }
+    }
 }
 
 /// A set of code points: categories, ranges, or the complement of both.

@@ -113,6 +113,7 @@ struct PatternParser {
         }
         var kind = PatternNode.Repetition.greedy
         if take("?") {
+            guard !counted || low != high else { throw error("\"?\" after {n} means different things to different engines") }
             kind = .lazy
         } else if next == "+" {
             guard !counted else { throw error("\"+\" after a counted repetition means different things to different engines") }

@@ -8,7 +8,7 @@ struct PatternProgram: Sendable {
         /// As many code points of a set as the bounds allow; the rest of the program decides how many are kept.
         case run(Int, atLeast: Int, atMost: Int, PatternNode.Repetition)
         case jump(Int)
-        /// Tries the first target, then the second. A loop's head is visited once at each place at most,
+        /// Tries the first target, then the second. A loop's body is tried once at each place at most,
         /// which bounds the work and ends loops over nothing.
         case split(Int, Int, isLoop: Bool)
         /// Runs the sub-program from the next instruction to its `match`, then goes on at `then`.
@@ -24,13 +24,18 @@ struct PatternProgram: Sendable {
     private(set) var sets: [CharacterSet] = []
     /// Whether a match can start with the byte.
     private(set) var firstBytes: [Bool]
+    /// Whether a match can be empty.
+    let matchesNothing: Bool
     /// The set of the unbounded greedy run that every match opens with, if the pattern has one.
     private(set) var openingRun: Int?
     private let subject: String
+    /// Whether what is being compiled stands in a loop that a turn over nothing can end.
+    private var isInLoopOverNothing = false
 
     init(_ pattern: String, subject: String) throws(InputError) {
         self.subject = subject
         let node = try PatternParser.parse(pattern, subject: subject)
+        matchesNothing = node.matchesNothing
         firstBytes = Self.firstBytes(of: node) ?? Array(repeating: true, count: 256)
         try compile(node)
         instructions.append(.match)
@@ -103,6 +108,14 @@ struct PatternProgram: Sendable {
             return try emit(.run(set(members), atLeast: low, atMost: high ?? .max, kind))
         }
         if kind == .possessive { return try compileAtomic(.repeated(inner, atLeast: low, atMost: high, .greedy)) }
+        let isOuter = isInLoopOverNothing
+        defer { isInLoopOverNothing = isOuter }
+        if high == nil, inner.matchesNothing {
+            guard !isOuter else {
+                throw InputError(subject, "the pattern has an unbounded repetition of what can match nothing inside another such repetition")
+            }
+            isInLoopOverNothing = true
+        }
         for _ in 0..<low { try compile(inner) }
         func split(_ into: Int, _ past: Int, isLoop: Bool) -> Instruction {
             kind == .lazy ? .split(past, into, isLoop: isLoop) : .split(into, past, isLoop: isLoop)

@@ -92,8 +92,11 @@ struct PieceSplitter {
     ) {
         let first = pieces.count
         var lastWasDelimiter: Bool?
+        // An empty piece stays only for as long as the next part can join it.
+        func dropEmpty() {
+            if pieces.count > first, pieces[pieces.count - 1].isEmpty { pieces.removeLast() }
+        }
         func add(_ part: Range<Position>, isDelimiter: Bool) {
-            guard !part.isEmpty else { return }
             let joins: Bool
             switch behavior {
             case .isolated: joins = false
@@ -107,17 +110,21 @@ struct PieceSplitter {
             if joins, pieces.count > first {
                 pieces[pieces.count - 1] = pieces[pieces.count - 1].lowerBound..<part.upperBound
             } else {
+                dropEmpty()
                 pieces.append(part)
             }
             lastWasDelimiter = isDelimiter
         }
         var p = piece.lowerBound
-        while let match = matchers[index]!.find(from: p, in: piece.lowerBound, piece.upperBound) {
-            add(p..<match.lowerBound, isDelimiter: inverted)
+        var last: Range<Position>?
+        while let match = matchers[index]!.find(after: last, in: piece.lowerBound, piece.upperBound) {
+            if p < match.lowerBound { add(p..<match.lowerBound, isDelimiter: inverted) }
             add(match, isDelimiter: !inverted)
             p = match.upperBound
+            last = match
         }
-        add(p..<piece.upperBound, isDelimiter: inverted)
+        if p < piece.upperBound { add(p..<piece.upperBound, isDelimiter: inverted) }
+        dropEmpty()
     }
 
     /// Splits the piece where the pattern splits its spelling in the alphabet for bytes, a code point for each byte.

@@ -9,6 +9,9 @@ extension TokenizerFile {
         guard result.isByteLevel == isByteLevel else {
             throw error("decoder", isByteLevel ? "is not that of a byte-level BPE" : "\"ByteLevel\" is the decoder of a byte-level BPE, which this is not")
         }
+        guard !isByteLevel || result.steps.isEmpty && result.leading.count == 0 && !result.hasByteFallback else {
+            throw error("decoder", "a step beside \"ByteLevel\" that changes text is not supported")
+        }
         return result
     }
 
@@ -20,7 +23,9 @@ extension TokenizerFile {
             for (index, part) in try parts(component, "decoders", at: location).enumerated() {
                 try add(part, to: &result, &isFused, at: "\(location).decoders[\(index)]")
             }
-        case "ByteLevel": result.isByteLevel = true
+        case "ByteLevel":
+            guard !result.isByteLevel, !isFused else { throw error(location, "\"ByteLevel\" is supported once, and before \"Fuse\"") }
+            result.isByteLevel = true
         case "ByteFallback": result.hasByteFallback = true
         case "Fuse": isFused = true
         case "Strip": try addStrip(component, to: &result, isFused, at: location)

@@ -8,12 +8,12 @@ extension TokenizerFile {
     }
 
     func edges(_ vocabulary: Vocabulary) throws(InputError) -> Edges {
-        var edges = Edges()
+        var edges: Edges?
         try add(postProcessor, to: &edges, vocabulary, at: "post_processor")
-        return edges
+        return edges ?? Edges()
     }
 
-    private func add(_ component: JSON, to edges: inout Edges, _ vocabulary: Vocabulary, at location: String) throws(InputError) {
+    private func add(_ component: JSON, to edges: inout Edges?, _ vocabulary: Vocabulary, at location: String) throws(InputError) {
         guard let type = component["type"]?.string else {
             if component.isNull { return }
             throw error(location, "must have a \"type\"")
@@ -24,18 +24,23 @@ extension TokenizerFile {
             for (index, part) in try parts(component, "processors", at: location).enumerated() {
                 try add(part, to: &edges, vocabulary, at: "\(location).processors[\(index)]")
             }
-        case "TemplateProcessing": try addTemplate(component, to: &edges, vocabulary, at: location)
-        case "RobertaProcessing", "BertProcessing":
-            try check(component, ["cls", "sep", "trim_offsets", "add_prefix_space"], at: location)
-            edges.prefix.insert(try token(component["cls"]?.array?.last, vocabulary, at: location + ".cls"), at: 0)
-            edges.suffix.append(try token(component["sep"]?.array?.last, vocabulary, at: location + ".sep"))
+        case "TemplateProcessing", "RobertaProcessing", "BertProcessing":
+            guard edges == nil else { throw error(location, "a second post-processor that adds tokens, \"\(type)\", is not supported") }
+            edges = try type == "TemplateProcessing" ? template(component, vocabulary, at: location) : pair(component, vocabulary, at: location)
         default: throw error(location, "the post-processor \"\(type)\" is not supported")
         }
     }
 
-    private func addTemplate(_ component: JSON, to edges: inout Edges, _ vocabulary: Vocabulary, at location: String) throws(InputError) {
+    private func pair(_ component: JSON, _ vocabulary: Vocabulary, at location: String) throws(InputError) -> Edges {
+        try check(component, ["cls", "sep", "trim_offsets", "add_prefix_space"], at: location)
+        return Edges(
+            prefix: [try token(component["cls"]?.array?.last, vocabulary, at: location + ".cls")],
+            suffix: [try token(component["sep"]?.array?.last, vocabulary, at: location + ".sep")])
+    }
+
+    private func template(_ component: JSON, _ vocabulary: Vocabulary, at location: String) throws(InputError) -> Edges {
         try check(component, ["single", "pair", "special_tokens"], at: location)
-        var (before, after): ([Int32], [Int32]) = ([], [])
+        var edges = Edges()
         var isAfter = false
         for (index, item) in (component["single"]?.array ?? []).enumerated() {
             let location = "\(location).single[\(index)]"
@@ -49,12 +54,11 @@ extension TokenizerFile {
             }
             for id in ids {
                 let id = try token(id, vocabulary, at: location)
-                if isAfter { after.append(id) } else { before.append(id) }
+                if isAfter { edges.suffix.append(id) } else { edges.prefix.append(id) }
             }
         }
         guard isAfter else { throw error(location, "the template has no place for the text") }
-        edges.prefix = before + edges.prefix
-        edges.suffix += after
+        return edges
     }
 
     private func token(_ value: JSON?, _ vocabulary: Vocabulary, at location: String) throws(InputError) -> Int32 {
