@@ -75,7 +75,7 @@ let package = Package(
             name: "ApusAutogradTests",
             dependencies: ["ApusModels", "ApusLayers", "ApusAutograd", "ApusCheckpoints", "ApusTensor", "ApusBase"]),
         .testTarget(name: "ApusCheckpointsTests", dependencies: ["ApusCheckpoints", "ApusTensor", "ApusBase"]),
-        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusModels", "ApusCheckpoints"]),
+        .testTarget(name: "ApusTokenizersTests", dependencies: ["ApusTokenizers", "ApusTemplates", "ApusModels", "ApusCheckpoints"]),
         .testTarget(name: "ApusTemplatesTests", dependencies: ["ApusTemplates", "ApusBase"]),
         .testTarget(
             name: "ApusInferenceTests",

@@ -12,15 +12,19 @@ public struct Score: Sendable {
     public var greedyMatches = 0
 
     /// Runs `ids` from an empty cache. `logits` receives `[tokens, V]`, chunk by chunk, from the given first token on. `memory` is the encoded
-    /// text that a decoder with an encoder attends to.
+    /// text that a decoder with an encoder attends to; the first `prefixLength` tokens see one another in both directions, of a prefix model.
     public static func of(
-        _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, memory: EncoderMemory? = nil,
+        _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, memory: EncoderMemory? = nil, prefixLength: Int? = nil,
         logits: (Int, Rows) throws -> Void = { _, _ in }
     ) throws -> Score {
         guard !ids.isEmpty else { throw InputError("the token ids", "none are given") }
+        if let prefixLength, !(0...ids.count).contains(prefixLength) {
+            throw InputError("--prefix-length", "\(prefixLength) is not from 0 to the \(ids.count) tokens that are given")
+        }
         var score = Score()
         var failure: (any Error)?
-        let stream = try TokenStream(model, positions: ids.count, cacheType: cacheType, memory: memory)
+        let stream = try TokenStream(
+            model, positions: ids.count, cacheType: cacheType, memory: memory, prefixLength: prefixLength, workspace: Workspace(model.backend))
         try stream.appendAll(ids) { first, rows in
             for row in 0..<rows.count where first + row + 1 < ids.count {
                 let target = Int(ids[first + row + 1])

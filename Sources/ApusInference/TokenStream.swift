@@ -14,6 +14,8 @@ public final class TokenStream {
     private let memory: EncoderMemory?
     /// What stands before the start of the answer, of models that know blanks.
     private var infilling = InfillingContext.none
+    /// Tokens that see one another in both directions, whatever they are.
+    private let prefixLength: Int?
     /// Positions before it belong to a long prompt, if later ones are new.
     private var longPromptEnd = 0
     private let workspace: Workspace
@@ -37,8 +39,10 @@ public final class TokenStream {
     }
 
     /// As above, with a workspace that streams which run together share.
+    /// - Parameter prefixLength: how many of the first tokens see one another in both directions, of a model that can; nil: those before the start
+    ///   token of an answer.
     package init(
-        _ model: Decoder, positions: Int, cacheType: DType, memory: EncoderMemory? = nil, workspace: Workspace
+        _ model: Decoder, positions: Int, cacheType: DType, memory: EncoderMemory? = nil, prefixLength: Int? = nil, workspace: Workspace
     ) throws(InputError) {
         guard (memory == nil) == (model.encoder == nil) else {
             throw InputError(
@@ -46,6 +50,11 @@ public final class TokenStream {
                 remedy: "use `apus generate`, or `apus score` with --decoder-ids")
         }
         precondition(memory.map { $0.dtype == cacheType } ?? true)
+        guard prefixLength == nil || model.description.layers.allSatisfy({ $0.attention.mask == .prefix }) else {
+            throw InputError(
+                "--prefix-length", "\(model.description.architecture) is no prefix model: its tokens see those before them alone", remedy: "leave it out")
+        }
+        self.prefixLength = prefixLength
         self.model = model
         self.memory = memory
         cache = try KeyValueCache(model, positions: positions, dtype: cacheType)
@@ -83,8 +92,10 @@ public final class TokenStream {
     }
 
     private func context(of new: some Collection<Int32>) -> InfillingContext {
-        guard let tokens = model.description.infilling else { return .none }
-        return InfillingContext(of: new, tokens)
+        var context = InfillingContext.none
+        if let tokens = model.description.infilling { context = InfillingContext(of: new, tokens, length: prefixLength) }
+        context.length = prefixLength ?? context.length
+        return context
     }
 
     /// - Throws: an `InputError` when `count` more tokens do not fit.

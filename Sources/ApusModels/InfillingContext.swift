@@ -15,8 +15,9 @@ package struct InfillingContext: Sendable, Equatable {
     }
 
     /// The context of a sequence that begins with `ids`; none without a start token. Without a blank, the answer continues the text.
-    package init(of ids: some Collection<Int32>, _ tokens: InfillingTokens) {
-        guard let length = ids.enumerated().first(where: { Int($0.element) == tokens.start })?.offset else {
+    /// - Parameter length: where the answer starts; nil: at the start token.
+    package init(of ids: some Collection<Int32>, _ tokens: InfillingTokens, length: Int? = nil) {
+        guard let length = length ?? ids.enumerated().first(where: { Int($0.element) == tokens.start })?.offset else {
             self = .none
             return
         }

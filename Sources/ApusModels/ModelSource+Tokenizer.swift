@@ -7,7 +7,24 @@ extension ModelSource {
     /// - Parameter path: a `.gguf` file, or a folder with `tokenizer.json`, `tokenizer.model` or `vocab.txt`.
     public static func tokenizer(path: String) throws(InputError) -> Tokenizer {
         if path.hasSuffix(".gguf") { return try Tokenizer(tables: tables(GGUFFile(path: path).metadata, path: path)) }
-        return try folderTokenizer(path)
+        return try folderTokenizer(path).stopping(at: generationEnds(path))
+    }
+
+    /// The tokens at which a folder's configuration says that generation stops.
+    private static func generationEnds(_ path: String) throws(InputError) -> [Int32] {
+        for name in ["generation_config.json", "config.json"] where fileExists(path + "/" + name) {
+            let file = path + "/" + name
+            guard let value = try JSON(contentsOf: file)["eos_token_id"], !value.isNull else { continue }
+            var ids: [Int32] = []
+            for id in value.array ?? [value] {
+                guard let id = id.int.flatMap({ Int32(exactly: $0) }), id >= 0 else {
+                    throw InputError(file, at: "eos_token_id", "must be the id of a token, or a list of them")
+                }
+                ids.append(id)
+            }
+            return ids
+        }
+        return []
     }
 
     /// The first of the files that a folder has; those behind say less, or the same in another form.
@@ -19,6 +36,7 @@ extension ModelSource {
         if let bytes = try contents("tokenizer.json") {
             return try Tokenizer(tokenizerJSON: bytes, config: config, subject: path + "/tokenizer.json")
         }
+        if let tokenizer = try chatGLMTokenizer(path, config: config) { return tokenizer }
         for name in ["tokenizer.model", "spiece.model", fairseqFile] {
             guard let bytes = try contents(name) else { continue }
             // LLaMA 3 gave this name to a file of another kind.
@@ -36,7 +54,7 @@ extension ModelSource {
         if let name = fileNames(inFolder: path).filter({ $0.hasSuffix(".tiktoken") }).min(), let bytes = try contents(name) {
             return try Tokenizer(publishedTiktoken: bytes, subject: path + "/" + name)
         }
-        throw InputError(path, "holds no tokenizer.json, tokenizer.model, vocab.txt or .tiktoken file", remedy: "fetch the model's tokenizer")
+        throw InputError(path, "holds no tokenizer.json, tokenizer.model, ice_text.model, vocab.txt or .tiktoken file", remedy: "fetch the model's tokenizer")
     }
 
     /// Has this name in the folders of models from fairseq, whose ids are not those of its pieces.
@@ -67,7 +85,7 @@ extension ModelSource {
     }
 
     /// What a folder's configuration calls its tokenizer, or else its model; and `tokenizer_config.json`.
-    private static func tokenizerKind(_ path: String, config: [UInt8]?) throws(InputError) -> (kind: String?, options: JSON) {
+    static func tokenizerKind(_ path: String, config: [UInt8]?) throws(InputError) -> (kind: String?, options: JSON) {
         var model = JSON.null, options = JSON.null
         if fileExists(path + "/config.json") { model = try JSON(contentsOf: path + "/config.json") }
         if let config { options = try JSON(parsing: config, subject: path + "/tokenizer_config.json") }
@@ -96,8 +114,15 @@ extension ModelSource {
     private static func folderTemplate(_ path: String) throws(InputError) -> String? {
         let file = path + "/chat_template.jinja", config = path + "/tokenizer_config.json"
         if fileExists(file) { return String(decoding: try FileReader.contents(of: file), as: UTF8.self) }
-        guard fileExists(config) else { return nil }
-        return try JSON(contentsOf: config)["chat_template"]?.string
+        if fileExists(config), let value = try JSON(contentsOf: config)["chat_template"], !value.isNull {
+            if let text = value.string { return text }
+            // Several by name.
+            guard let text = value.array?.first(where: { $0["name"]?.string == "default" })?["template"]?.string else {
+                throw InputError(config, at: "chat_template", "must be a text, or a list of names and templates that has the name \"default\"")
+            }
+            return text
+        }
+        return try chatGLMTemplate(path)
     }
 
     static func tables(_ metadata: GGUFMetadata, path: String) throws(InputError) -> TokenizerTables {

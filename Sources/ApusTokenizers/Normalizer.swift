@@ -10,6 +10,8 @@ struct Normalizer: Sendable {
         case charsMap(PrecompiledCharsMap)
         case bert(BertNormalizer)
         case nmt
+        /// Tokens of ChatGLM-6B for two and more spaces.
+        case runsOfSpaces
         case sentencePiece(SentencePieceNormalizer)
         /// Bytes that are no UTF-8 become U+FFFD.
         case wellFormed
@@ -60,6 +62,7 @@ struct Normalizer: Sendable {
         case .charsMap(let map): return map.applied(String(decoding: text, as: UTF8.self))
         case .bert(let normalizer): return normalizer.normalized(text)
         case .nmt: return Self.cleaned(text)
+        case .runsOfSpaces: return WhiteSpace.replacingRuns(text)
         case .sentencePiece(let normalizer): return normalizer.normalized(text, isFirst: isFirst)
         case .wellFormed:
             guard text.contains(where: { $0 >= 0x80 }) else { return nil }

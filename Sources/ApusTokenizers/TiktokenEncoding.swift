@@ -2,8 +2,24 @@
 struct TiktokenEncoding {
     var pattern: String
     var specialTokens: [String: Int]
-    var bos: String?
     var eos: String?
+    /// What a text begins with.
+    var prefix: [String] = []
+    /// Whether that is BOS.
+    var hasBOS = false
+    /// What ends an answer beside EOS.
+    var ends: [String] = []
+
+    init(
+        pattern: String, specialTokens: [String: Int], eos: String?, prefix: [String] = [], hasBOS: Bool = false, ends: [String] = []
+    ) {
+        self.pattern = pattern
+        self.specialTokens = specialTokens
+        self.eos = eos
+        self.prefix = prefix
+        self.hasBOS = hasBOS
+        self.ends = ends
+    }
 
     /// Nil when no published vocabulary has this many ranks.
     init?(rankCount: Int) {
@@ -27,13 +43,27 @@ struct TiktokenEncoding {
             specialTokens = ["<|endoftext|>": 199_999, "<|endofprompt|>": 200_018]
         case 128_000:
             pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}{1,3}"#)
-            (specialTokens, bos, eos) = (Self.llama3, "<|begin_of_text|>", "<|end_of_text|>")
+            (specialTokens, eos) = (Self.llama3, "<|end_of_text|>")
+            (prefix, hasBOS) = (["<|begin_of_text|>"], true)
         case 151_643:
             pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}"#)
             specialTokens = ["<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645]
             for extra in 0..<205 { specialTokens["<|extra_\(extra)|>"] = 151_646 + extra }
+        case 151_329: self = .glm4(rankCount: rankCount)
         default: return nil
         }
+    }
+
+    /// GLM-4's: its special tokens stand behind however many ranks there are.
+    static func glm4(rankCount: Int) -> Self {
+        let special = [
+            "<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>",
+            "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
+        ]
+        return Self(
+            pattern: WordScanner.gpt4Pattern(contractions: "(?i:'s|'t|'re|'ve|'m|'ll|'d)|", digits: #"\p{N}{1,3}"#),
+            specialTokens: Dictionary(uniqueKeysWithValues: special.enumerated().map { ($1, rankCount + $0) }), eos: "<|endoftext|>",
+            prefix: ["[gMASK]", "<sop>"], ends: ["<|user|>", "<|observation|>"])
     }
 
     /// The 256 special tokens behind LLaMA 3's ranks.

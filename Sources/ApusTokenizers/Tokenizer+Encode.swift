@@ -33,6 +33,19 @@ extension Tokenizer {
         }
     }
 
+    /// The ids of a whole document for training or measuring: without a mark that an answer begins.
+    package func encode(document bytes: [UInt8]) -> [Int32] {
+        let ids = bytes.withUnsafeBufferPointer { encode($0) }
+        return parts.opensAnswer ? Array(ids.dropLast(suffix.count)) : ids
+    }
+
+    /// The same tokenizer with further tokens that end an answer.
+    package func stopping(at ids: [Int32]) -> Tokenizer {
+        var parts = parts
+        parts.endOfGeneration.formUnion(ids)
+        return Tokenizer(parts)
+    }
+
     /// The ids of a text with what the model wants around it, at most `limit` of them: the end of a longer text is left out.
     package func encode(_ text: String, atMost limit: Int) -> (ids: [Int32], isCut: Bool) {
         let ids = encode(text)

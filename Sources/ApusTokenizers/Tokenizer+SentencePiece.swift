@@ -17,7 +17,16 @@ extension Tokenizer {
     ) throws(InputError) {
         let file = try SentencePieceModel(bytes, subject: subject)
         let tokens = try TokenizerFile.sentencePiece(file, config: config, addedTokens: addedTokens, sentinels: sentinels)
-        let vocabulary = try tokens.vocabulary()
+        self.init(try Self.parts(file, tokens, config: config))
+    }
+
+    /// - Parameters:
+    ///   - tokens: the pieces, and the tokens that are matched in texts.
+    ///   - prefixesParts: whether a space goes before what follows a special token, too; nil: as `config` says.
+    static func parts(
+        _ file: SentencePieceModel, _ tokens: TokenizerFile, config: [UInt8]?, prefixesParts: Bool? = nil
+    ) throws(InputError) -> Parts {
+        let subject = file.subject, vocabulary = try tokens.vocabulary()
         for (id, type) in file.types.enumerated() {
             let kind = Vocabulary.Kind(rawValue: UInt8(type))!
             if vocabulary.kinds[id] == .normal || kind != .normal && kind != .userDefined { vocabulary.setKind(kind, of: id) }
@@ -28,7 +37,7 @@ extension Tokenizer {
         let model = try Self.model(file, vocabulary)
         let settings = try Self.settings(config, vocabulary, subject: subject)
         // Transformers' LLaMA puts a space before the whole text alone unless its "legacy" is set, T5 before what follows a special token, too.
-        let prefixesParts = file.removesExtraSpaces || settings.isLegacy
+        let prefixesParts = prefixesParts ?? (file.removesExtraSpaces || settings.isLegacy)
         let normalizer = SentencePieceNormalizer(
             charsMap: file.charsMap.isEmpty ? nil : try PrecompiledCharsMap(file.charsMap, subject: subject),
             prefix: !file.addsDummyPrefix ? .none : prefixesParts ? .afterSpecial : .once, removesExtraSpaces: file.removesExtraSpaces,
@@ -41,15 +50,13 @@ extension Tokenizer {
         named.unknown = named.unknown ?? vocabulary.kinds.firstIndex(of: .unknown).map(Int32.init)
         let isBPE = file.kind == .bpe
         // SentencePiece's BPE keeps user-defined pieces whole; in a unigram model they compete by their score.
-        self.init(
-            Parts(
-                vocabulary: vocabulary, model: model, specialTokens: tokens.specialTokens(normalizedBy: nil),
-                normalizer: Normalizer(steps: [.sentencePiece(normalizer)]), normalizedTokens: isBPE ? userDefined : SpecialTokens([]),
-                decoder: TokenDecoder(
-                    steps: [.sentencePiece(leading)], hasByteFallback: file.hasByteFallback, unknownText: file.unknownText),
-                named: named, endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]),
-                prefix: settings.addsBOS ?? isBPE ? named.bos.map { [$0] } ?? [] : [],
-                suffix: settings.addsEOS ?? !isBPE ? named.eos.map { [$0] } ?? [] : []))
+        return Parts(
+            vocabulary: vocabulary, model: model, specialTokens: tokens.specialTokens(normalizedBy: nil),
+            normalizer: Normalizer(steps: [.sentencePiece(normalizer)]), normalizedTokens: isBPE ? userDefined : SpecialTokens([]),
+            decoder: TokenDecoder(steps: [.sentencePiece(leading)], hasByteFallback: file.hasByteFallback, unknownText: file.unknownText),
+            named: named, endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]),
+            prefix: settings.addsBOS ?? isBPE ? named.bos.map { [$0] } ?? [] : [],
+            suffix: settings.addsEOS ?? !isBPE ? named.eos.map { [$0] } ?? [] : [])
     }
 
     /// Whether a SentencePiece file holds a unigram model.

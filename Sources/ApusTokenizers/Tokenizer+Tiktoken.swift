@@ -15,7 +15,13 @@ extension Tokenizer {
         tiktoken bytes: [UInt8], pattern: String, specialTokens: [String: Int] = [:], bos: String? = nil, eos: String? = nil,
         subject: String = "tokenizer.tiktoken"
     ) throws(InputError) {
-        let ranks = try Self.tiktokenRanks(bytes, subject: subject)
+        let encoding = TiktokenEncoding(
+            pattern: pattern, specialTokens: specialTokens, eos: eos, prefix: bos.map { [$0] } ?? [], hasBOS: bos != nil)
+        self.init(try Self.parts(tiktoken: bytes, encoding, subject: subject))
+    }
+
+    static func parts(tiktoken bytes: [UInt8], _ encoding: TiktokenEncoding, subject: String) throws(InputError) -> Parts {
+        let ranks = try tiktokenRanks(bytes, subject: subject), specialTokens = encoding.specialTokens
         var texts: [Int: [UInt8]] = [:]
         for (token, rank) in ranks {
             guard texts[rank] == nil else { throw InputError(subject, at: "rank \(rank)", "is that of two tokens") }
@@ -46,16 +52,19 @@ extension Tokenizer {
         let model = try ByteLevelBPE(vocabulary: vocabulary, merges: merges, ignoresMerges: true, subject: subject)
         guard !model.byteTokens.contains(ByteLevelBPE.missing) else { throw InputError(subject, "each byte must be a token") }
         var named = NamedTokens()
-        named.bos = bos.flatMap { specialTokens[$0] }.map { Int32($0) }
-        named.eos = eos.flatMap { specialTokens[$0] }.map { Int32($0) }
-        self.init(
-            Parts(
-                vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
-                preTokenizer: try PreTokenizer(patterns: [pattern], subject: subject), decoder: .byteLevel, named: named,
-                endOfGeneration: EndOfGeneration.find(in: vocabulary, named: [named.eos]), prefix: named.bos.map { [$0] } ?? []))
+        func id(_ text: String) -> Int32? { specialTokens[text].map { Int32($0) } }
+        let prefix = encoding.prefix.compactMap(id)
+        if encoding.hasBOS { named.bos = prefix.first }
+        named.eos = encoding.eos.flatMap(id)
+        let ends = EndOfGeneration.find(in: vocabulary, named: [named.eos] + encoding.ends.map(id))
+        return Parts(
+            vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
+            preTokenizer: try PreTokenizer(patterns: [encoding.pattern], subject: subject), decoder: .byteLevel, named: named,
+            endOfGeneration: ends, prefix: prefix)
     }
 
-    /// The same for a published vocabulary, which is known by the number of its ranks: GPT-2's, p50k, cl100k, o200k, LLaMA 3's and Qwen's.
+    /// The same for a published vocabulary, which is known by the number of its ranks: GPT-2's, p50k, cl100k, o200k, LLaMA 3's, Qwen's and
+    /// GLM-4's.
     ///
     /// - Parameters:
     ///   - bytes: the file's bytes.
@@ -68,8 +77,7 @@ extension Tokenizer {
                 subject, "\(count) ranks are none of a published vocabulary, so that its pattern is not known",
                 remedy: "add the model's tokenizer.json")
         }
-        try self.init(
-            tiktoken: bytes, pattern: encoding.pattern, specialTokens: encoding.specialTokens, bos: encoding.bos, eos: encoding.eos, subject: subject)
+        self.init(try Self.parts(tiktoken: bytes, encoding, subject: subject))
     }
 
     /// Whether bytes look like a file of tiktoken's: base64, a space and a number on the first line.
@@ -78,7 +86,7 @@ extension Tokenizer {
         return parts.count == 2 && !parts[0].isEmpty && Base64.decoded(parts[0]) != nil && Int(String(decoding: parts[1], as: UTF8.self)) != nil
     }
 
-    private static func tiktokenRanks(_ bytes: [UInt8], subject: String) throws(InputError) -> [(token: [UInt8], rank: Int)] {
+    static func tiktokenRanks(_ bytes: [UInt8], subject: String) throws(InputError) -> [(token: [UInt8], rank: Int)] {
         var ranks: [(token: [UInt8], rank: Int)] = []
         for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() where !line.isEmpty {
             let line = line.last == 0x0D ? line.dropLast() : line

@@ -35,6 +35,8 @@ public final class Tokenizer: Sendable {
         var endOfGeneration: Set<Int32> = []
         var prefix: [Int32] = []
         var suffix: [Int32] = []
+        /// Whether the suffix is where an answer begins, and no part of a text that is read to the end.
+        var opensAnswer = false
     }
 
     struct NamedTokens: Sendable {

@@ -21,6 +21,20 @@ extension TokenizerTables {
             try self.init(unigram: file, of: tokenizer, config: config, count: count)
             return
         }
+        let tokens = try TokenizerFile.sentencePiece(file, config: config, addedTokens: addedTokens, sentinels: sentinels)
+        try self.init(file, tokens, config: config, count: count)
+    }
+
+    /// The tables of a `tokenizer.model` of ChatGLM2 or ChatGLM3, which cannot say that texts begin with two tokens.
+    package init(chatGLM2 bytes: [UInt8], hasRoles: Bool, config: [UInt8]?, subject: String, count: Int) throws(InputError) {
+        let model = try ChatGLM2Pieces(bytes, hasRoles: hasRoles, config: config, subject: subject)
+        try self.init(model.file, model.tokens, config: config, count: count)
+        addsBOS = false
+        notes.append("\(subject): texts begin with [gMASK] and sop, which the tables of a GGUF file cannot say; prompts must hold them")
+    }
+
+    private init(_ file: SentencePieceModel, _ added: TokenizerFile, config: [UInt8]?, count: Int) throws(InputError) {
+        let subject = file.subject
         guard file.kind == .bpe, file.hasByteFallback, file.charsMap.isEmpty, !file.removesExtraSpaces, file.escapesSpaces, !file.spaceIsSuffix else {
             throw InputError(
                 subject, "only BPE with a piece for each byte that leaves texts as they are can be written as GGUF's tables",
@@ -29,17 +43,17 @@ extension TokenizerTables {
         guard file.pieces.count <= count else {
             throw InputError(subject, "has \(file.pieces.count) pieces, but the model's embedding only \(count) rows")
         }
-        let all = try TokenizerFile.sentencePiece(file, config: config, addedTokens: addedTokens, sentinels: sentinels).addedTokens
+        let all = added.addedTokens
         if let beyond = all.first(where: { $0.id >= count }) {
             throw InputError(subject, "the added token \(beyond.text) has the id \(beyond.id), but the model's embedding only \(count) rows")
         }
         // The unknown token stays one.
         let isUnknown = { (id: Int) in id < file.types.count && file.types[id] == Int(Vocabulary.Kind.unknown.rawValue) }
-        let added = Dictionary(all.filter { !isUnknown($0.id) }.map { ($0.id, $0) }) { first, _ in first }
+        let addedByID = Dictionary(all.filter { !isUnknown($0.id) }.map { ($0.id, $0) }) { first, _ in first }
         var tokens = StringTable(), types: [Int] = [], scores: [Double] = []
         for id in 0..<count {
             let isPiece = id < file.pieces.count
-            if let token = added[id] {
+            if let token = addedByID[id] {
                 tokens.append(token.text.utf8)
                 types.append(Int((token.isSpecial ? Vocabulary.Kind.control : .userDefined).rawValue))
             } else if isPiece {

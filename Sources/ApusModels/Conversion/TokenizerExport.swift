@@ -6,7 +6,7 @@ import ApusTokenizers
 enum TokenizerExport {
     /// The files beside config.json that tell about text, copied from folder to folder; so are those of sentence-transformers.
     private static let files = [
-        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt",
+        "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "ice_text.model", "vocab.txt",
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "generation_config.json", "chat_template.jinja",
     ]
 
@@ -105,6 +105,7 @@ enum TokenizerExport {
         func model(_ name: String, onlyBPE: Bool = false) throws(InputError) -> TokenizerTables? {
             guard let bytes = try contents(name), !Tokenizer.isTiktoken(bytes) else { return nil }
             let subject = path + "/" + name
+            if let tables = try ModelSource.chatGLMTables(path, config: config, count: count) { return tables }
             if onlyBPE, try Tokenizer.isUnigram(sentencePieceModel: bytes, subject: subject) { return nil }
             let sentinels = try ModelSource.sentinels(path, config: config)
             return try TokenizerTables(

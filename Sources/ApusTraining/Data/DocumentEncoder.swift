@@ -26,7 +26,7 @@ package struct DocumentEncoder: Sendable {
                 throw document.error("a text has no answers to train on", remedy: "give {\"messages\": […]} on each line of a .jsonl file")
             }
             guard !bytes.isEmpty else { return [] }
-            var ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0) }
+            var ids = tokenizer.encode(document: bytes)
             if appendsEOS, let eos = tokenizer.eos, ids.last != eos { ids.append(eos) }
             return ids
         case .conversation(let messages):

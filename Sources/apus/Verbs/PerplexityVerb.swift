@@ -24,7 +24,7 @@ struct PerplexityVerb: ParsableCommand {
     func run() throws {
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let bytes = try FileReader.contents(of: file)
-        let ids = bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }
+        let ids = tokenizer.encode(document: bytes)
         let start = ContinuousClock.now
         let result = try Perplexity.of(
             ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: loaded.decoder, backend: loaded.backend,

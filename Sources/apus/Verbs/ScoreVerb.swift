@@ -12,6 +12,8 @@ struct ScoreVerb: ParsableCommand {
     @Option(name: .long, help: "Ids, for example 1,2,3.") var ids: NumberList<Int32>?
     @Option(name: .long, help: "A JSON list of ids, or a list of such lists.") var idsFile: String?
     @Option(name: .long, help: "Ids of the answer that is scored, of a model whose encoder reads --ids.") var decoderIds: NumberList<Int32>?
+    @Option(name: .long, help: "How many of the first tokens see one another in both directions, of a prefix model; else those before its start token.")
+    var prefixLength: Int?
     @Option(name: .long, help: "A .safetensors file for the logits: logits.0, logits.1 …, f32 [tokens, vocabulary].") var logitsOut: String?
 
     func validate() throws {
@@ -33,7 +35,9 @@ struct ScoreVerb: ParsableCommand {
         let writer = try logitsWriter(sequences, vocabularySize: loaded.decoder.description.vocabularySize)
         var likelihoods: [JSON] = [], matches: [JSON] = []
         for sequence in sequences {
-            let score = try Score.of(sequence, model: loaded.decoder, backend: loaded.backend, cacheType: cacheType, memory: memory) { _, rows in
+            let score = try Score.of(
+                sequence, model: loaded.decoder, backend: loaded.backend, cacheType: cacheType, memory: memory, prefixLength: prefixLength
+            ) { _, rows in
                 guard let writer else { return }
                 for row in 0..<rows.count { try writer.append(UnsafeRawBufferPointer(rows[row])) }
             }
