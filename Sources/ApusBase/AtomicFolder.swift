@@ -65,6 +65,6 @@ package final class AtomicFolder {
         }
         isCommitted = true
         syncFolder(parentFolder(path))
-        if isReplaced { removeFolder(aside) }
+        if isReplaced { for folder in subfolders.map({ aside + "/" + $0 }) + [aside] { removeFolder(folder) } }
     }
 }

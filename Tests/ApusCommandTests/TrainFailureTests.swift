@@ -154,6 +154,38 @@ import Testing
         #expect(none.code == 1 && none.errors.contains("apus: \(path): no sequence of the data has a token to predict"), "\(none.errors)")
     }
 
+    // MARK: The finished model's place
+
+    /// A run never takes the model it starts from away, nor a folder of someone else's: it says so before the first step, each time.
+    @Test func aModelThatIsNoRunsIsNotReplaced() throws {
+        let model = folder.run + "/model", files = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+        mkdir(folder.run, 0o755)
+        mkdir(model, 0o755)
+        for file in files { symlink(chatModel + "/" + file, model + "/" + file) }
+        let link = folder.path + "/link"
+        symlink(model, link)
+        for more in [[], ["--resume"]] {
+            for source in [model, model + "/", link] {
+                let result = try apus(try folder.arguments("model.from=\(source)") + more)
+                #expect(result.code == 1 && result.output.isEmpty && !result.errors.contains("step 1/"), "\(result.errors)")
+                #expect(result.errors.contains("apus: model.from: \(source) lies where the finished model is to be written, \(model); give another"))
+            }
+            let other = try apus(try folder.arguments() + more)
+            #expect(other.code == 1 && other.output.isEmpty && !other.errors.contains("step 1/"), "\(other.errors)")
+            #expect(other.errors.contains("apus: \(model): was not written by a run in this folder, and the finished model would take its place; "))
+        }
+        #expect(fileNames(inFolder: model).sorted() == files && folder.checkpoints().isEmpty)
+        // Nor is a link or a file, which no run has written.
+        for file in files { unlink(model + "/" + file) }
+        rmdir(model)
+        symlink(chatModel, model)
+        #expect(try apus(try folder.arguments("schedule.total_steps=6")).errors.contains("apus: \(model): was not written by a run in this folder"))
+        unlink(model)
+        mkdir(model, 0o755)
+        #expect(try apus(try folder.arguments("schedule.total_steps=6")).code == 0)
+        #expect(fileNames(inFolder: model).contains("model.safetensors"))
+    }
+
     // MARK: Weights
 
     /// It is said before the first step, and the run ends well.

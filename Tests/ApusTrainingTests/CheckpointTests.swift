@@ -130,6 +130,20 @@ import Testing
         #expect(fault == nil)
     }
 
+    /// The same for the finished model of a run; without a run it is someone else's.
+    @Test(arguments: [false, true]) func aModelsReplacementCutShortIsUndone(hasRun: Bool) throws {
+        mkdir(directory, 0o755)
+        if hasRun { try write([10], directory + "/metrics.jsonl") }
+        let model = directory + "/model", aside = model + ".replaced"
+        for newIsThere in [false, true] {
+            mkdir(aside, 0o755)
+            try write([1], aside + "/config.json")
+            if newIsThere, !fileExists(model) { mkdir(model, 0o755) }
+            _ = try store()
+            #expect(fileExists(aside) == !hasRun && fileExists(model + "/config.json") == hasRun)
+        }
+    }
+
     @Test func anotherModelIsRefused() throws {
         let store = try store()
         try sample.save(1, to: store)

@@ -2,6 +2,7 @@ import ApusBase
 import ApusCheckpoints
 import ApusModels
 import ApusTensor
+import Glibc
 import Testing
 
 @testable import ApusTraining
@@ -82,6 +83,23 @@ import Testing
         ) { _, _ in }
         let values = Array(UnsafeBufferPointer(start: loaded.parameters.weights.floats, count: loaded.parameters.elementCount))
         #expect(zip(values, Self.weights(run)).allSatisfy { abs($0 - $1) <= 1e-6 * max(1, abs($1)) })
+    }
+
+    /// The finished model of a run that ends once more takes the place of the first one when it is whole, and not before.
+    @Test func theFinishedModelIsReplacedByAWholeOne() throws {
+        let folder = ScratchFolder(), path = folder.path + "/run/model"
+        let configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.total_steps=6", "schedule.warmup_steps=2"])
+        _ = try Self.run(configuration)
+        let files = fileNames(inFolder: path).sorted()
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 2)), resumes: true) { _ in }
+        // Where the new one would be written beside its place.
+        let obstacle = "\(path).\(getpid()).partial"
+        mkdir(obstacle, 0o755)
+        #expect(throws: InputError.self) { try run.run(shouldStop: { false }, show: { _ in }) }
+        #expect(!files.isEmpty && fileNames(inFolder: path).sorted() == files)
+        removeFolder(obstacle)
+        _ = try run.run(shouldStop: { false }, show: { _ in })
+        #expect(fileNames(inFolder: path).sorted() == files && !fileExists(path + ".replaced"))
     }
 
     /// A model of its own takes the tokenizer that its data were read by into its folder.

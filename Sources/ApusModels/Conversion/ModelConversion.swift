@@ -32,7 +32,8 @@ public struct ModelConversion {
     /// Plans a conversion; nothing is written yet.
     /// - Parameters:
     ///   - source: the model as it is.
-    ///   - destination: a `.gguf` file, or the name of a folder in Hugging Face layout, which must be new or empty.
+    ///   - destination: a `.gguf` file, or the name of a folder in Hugging Face layout, which must be new or empty
+    ///     unless it is replaced.
     ///   - type: of the matrices; a folder holds f32, f16 or bf16.
     public init(_ source: ModelSource, to destination: String, type: DType) throws(InputError) {
         self.source = source
@@ -51,8 +52,11 @@ public struct ModelConversion {
     /// Converts and writes. Nothing is left at the destination, or what was there before stays, unless all went well.
     /// - Parameters:
     ///   - backend: whose threads do the work.
+    ///   - replacing: a folder that is at the destination gives way to the new one, its files with it.
     ///   - progress: called with bytes read and bytes in all; what it throws ends the work.
-    public mutating func run(on backend: CPUBackend, progress: (Int, Int) throws -> Void = { _, _ in }) throws -> Summary {
+    public mutating func run(
+        on backend: CPUBackend, replacing: Bool = false, progress: (Int, Int) throws -> Void = { _, _ in }
+    ) throws -> Summary {
         let config: JSONObject
         switch header {
         case .folder(let object): config = object
@@ -64,7 +68,7 @@ public struct ModelConversion {
             try write(to: writer, on: backend, progress: progress)
             return Summary(tensors: transfers.count, bytes: writer.byteCount)
         }
-        let folder = try AtomicFolder(path: destination)
+        let folder = try AtomicFolder(path: destination, replacing: replacing)
         let recipe = source.gguf == nil ? nil : try source.embeddingRecipe()
         var bytes = try folder.write("config.json", JSON.object(config).serialized(pretty: true) + "\n")
         let exported = try TokenizerExport.write(source, to: folder)

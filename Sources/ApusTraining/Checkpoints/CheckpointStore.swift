@@ -10,8 +10,7 @@ package final class CheckpointStore {
     private let keep: Int
     private let lock: RunLock
 
-    private static let prefix = "step-"
-    private static let replaced = ".replaced"
+    static let prefix = "step-"
 
     /// - Parameter keep: how many checkpoints stay, the newest first; at least one.
     /// - Throws: an `InputError` when the directory cannot be written or another run has it.
@@ -21,19 +20,7 @@ package final class CheckpointStore {
         self.keep = keep
         for folder in try makeFolders(directory) { syncFolder(parentFolder(folder)) }
         lock = try RunLock(folder: directory)
-        for name in fileNames(inFolder: directory) where name.hasPrefix(Self.prefix) { clean(name) }
-    }
-
-    /// Sees to what a run that was killed has left.
-    private func clean(_ name: String) {
-        let path = directory + "/" + name
-        if name.hasSuffix(Self.replaced) {
-            // Killed between taking the old one away and putting the new one in its place.
-            let original = String(path.dropLast(Self.replaced.count))
-            guard !fileExists(original), rename(path, original) == 0 else { return removeFolder(path) }
-        } else if name.hasSuffix(".partial") {
-            removeFolder(path)
-        }
+        clean()
     }
 
     /// The steps of the checkpoints that are there, valid or not, the oldest first.

@@ -130,23 +130,20 @@ extension TrainingRun {
         try log.add(line, progress, elapsedSeconds: elapsedSeconds)
     }
 
-    private var modelPath: String { configuration.checkpoint.directory + "/model" }
-
     /// The weights on their way into a folder in Hugging Face layout, `model` in the run's folder.
     /// - Throws: an `InputError` when that cannot say all that the model is.
     func conversion() throws(InputError) -> ModelConversion {
-        try ModelConversion(ModelSource(model, from: source, tokenizer: configuration.data.tokenizer), to: modelPath, type: .f32)
+        try ModelConversion(ModelSource(model, from: source, tokenizer: configuration.data.tokenizer), to: store.modelPath, type: .f32)
     }
 
     private func writeModel() throws(InputError) {
-        removeFolder(modelPath)
         var conversion = try conversion()
         do {
-            _ = try conversion.run(on: backend)
+            _ = try conversion.run(on: backend, replacing: true)
         } catch let error as InputError {
             throw error
         } catch {
-            throw InputError(modelPath, "\(error)")
+            throw InputError(store.modelPath, "\(error)")
         }
         for note in conversion.notes { notify(note) }
     }

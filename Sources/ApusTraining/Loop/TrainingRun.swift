@@ -54,6 +54,7 @@ package final class TrainingRun {
             throw InputError(
                 directory, "holds a run that has come to step \(newest)", remedy: "go on with it by --resume, or give another checkpoint.directory")
         }
+        try store.checkPlaceOfModel(madeFrom: source?.path)
         model = try parts.model(on: backend)
         pass = GradientPass(
             model, labelSmoothing: Float(configuration.objective.labelSmoothing), zLoss: Float(configuration.stability.zLoss))
