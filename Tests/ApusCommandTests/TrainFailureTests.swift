@@ -234,6 +234,21 @@ import Testing
         #expect(result.errors.contains("passed over a checkpoint: \(folder.run)/step-00000020") && result.errors.contains("step 15/20"), "\(result.errors)")
         #expect(try folder.metrics() == metrics)
     }
+
+    /// It takes no valid one's place among those that are kept, and stays under another name.
+    @Test func aDamagedCheckpointPushesNoValidOneOut() throws {
+        let settings = ["schedule.kind=constant", "checkpoint.keep=1", "checkpoint.every=1"]
+        _ = try apus(try folder.arguments(settings[0], "schedule.total_steps=20")).json()
+        let damaged = folder.run + "/step-00000020"
+        #expect(truncate(damaged + "/weights.safetensors", 1000) == 0)
+        let result = try apus(try folder.arguments(settings[0], settings[1], settings[2], "schedule.total_steps=18") + ["--resume"])
+        #expect(try result.json()["step"]?.int == 18)
+        #expect(result.errors.contains("the damaged checkpoint is kept as \(damaged).damaged\n"), "\(result.errors)")
+        #expect(folder.checkpoints() == [18] && fileNames(inFolder: damaged + ".damaged").contains("weights.safetensors"))
+        let rest = try apus(try folder.arguments(settings[0], settings[1], settings[2], "schedule.total_steps=20") + ["--resume"])
+        #expect(rest.errors.contains("step 19/20") && !rest.errors.contains("passed over"), "\(rest.errors)")
+        #expect(folder.checkpoints() == [20])
+    }
 }
 
 extension String {

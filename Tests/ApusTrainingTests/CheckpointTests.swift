@@ -99,6 +99,24 @@ import Testing
         try file.commit()
     }
 
+    /// What is damaged neither counts among those to keep nor is lost, however often a step is.
+    @Test func damagedCheckpointsPushNoValidOneOut() throws {
+        let store = try store(keep: 2)
+        for step in [1, 2] { try sample.save(step, to: store) }
+        for name in ["damaged", "damaged-2"] {
+            try sample.save(3, to: store)
+            #expect(truncate(store.path(ofStep: 3) + "/weights.safetensors", 10) == 0)
+            let found = store.newestValid(), aside = try store.setAside(after: 2)
+            #expect(found.checkpoint?.state.step == 2 && aside == ["\(directory)/step-00000003.\(name)"])
+            #expect(store.steps == [2])
+        }
+        try sample.save(3, to: store)
+        #expect(store.steps == [2, 3])
+        try sample.save(4, to: store)
+        #expect(store.steps == [3, 4])
+        #expect(fileExists(directory + "/step-00000003.damaged/manifest.json") && fileExists(directory + "/step-00000003.damaged-2/manifest.json"))
+    }
+
     @Test func aCheckpointUnderAnotherNameIsNone() throws {
         do {
             let store = try store()

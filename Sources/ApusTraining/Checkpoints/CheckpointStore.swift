@@ -53,6 +53,24 @@ package final class CheckpointStore {
         return (nil, skipped)
     }
 
+    /// Gives the checkpoints behind a step, which were found to be damaged, names that are none of checkpoints: they no longer stand for
+    /// valid ones when the oldest are removed.
+    /// - Returns: their new paths.
+    package func setAside(after step: Int) throws(InputError) -> [String] {
+        try steps.filter { $0 > step }.map { (step) throws(InputError) in
+            let path = path(ofStep: step)
+            var aside = path + ".damaged", number = 1
+            while fileExists(aside) {
+                number += 1
+                aside = "\(path).damaged-\(number)"
+            }
+            guard rename(path, aside) == 0 else {
+                throw InputError(path, "is damaged and cannot be renamed: \(systemMessage(errno))", remedy: "move it away")
+            }
+            return aside
+        }
+    }
+
     // MARK: Removing
 
     /// Removes the checkpoints behind a step: those of a history that a run which went back does not share.

@@ -73,6 +73,9 @@ package final class TrainingRun {
         if configuration.stability.spikeRollback { spikes = SpikeRollback() }
         let (checkpoint, skipped) = store.newestValid()
         for error in skipped { notify("passed over a checkpoint: \(error)") }
+        if let checkpoint {
+            for path in try store.setAside(after: checkpoint.state.step) { notify("the damaged checkpoint is kept as \(path)") }
+        }
         let position = try checkpoint.map { (checkpoint) throws(InputError) in try Self.position(checkpoint) }
         loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: position)
         log = try RunLog(
