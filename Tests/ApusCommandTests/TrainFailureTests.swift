@@ -235,6 +235,18 @@ import Testing
         #expect(try folder.metrics() == metrics)
     }
 
+    /// A run of which nothing valid is left does not start over what there is.
+    @Test func aRunWithoutAValidCheckpointIsNotBegunAnew() throws {
+        _ = try apus(try folder.arguments("schedule.total_steps=14")).json()
+        let metrics = try folder.metrics()
+        for step in ["07", "14"] { #expect(truncate("\(folder.run)/step-000000\(step)/weights.safetensors", 1000) == 0) }
+        let result = try apus(try folder.arguments("schedule.total_steps=14") + ["--resume"])
+        #expect(result.code == 1 && result.output.isEmpty && !result.errors.contains("step 1/"))
+        let message = "apus: \(folder.run): none of its checkpoints is valid: step-00000007, step-00000014; put back a copy of one, or move them away"
+        #expect(result.errors.contains(message) && result.errors.contains("step-00000007/weights.safetensors: has 1000 bytes"), "\(result.errors)")
+        #expect(try folder.metrics() == metrics && folder.checkpoints() == [7, 14])
+    }
+
     /// It takes no valid one's place among those that are kept, and stays under another name.
     @Test func aDamagedCheckpointPushesNoValidOneOut() throws {
         let settings = ["schedule.kind=constant", "checkpoint.keep=1", "checkpoint.every=1"]

@@ -26,9 +26,11 @@ package final class CheckpointStore {
     /// The steps of the checkpoints that are there, valid or not, the oldest first.
     package var steps: [Int] { fileNames(inFolder: directory).compactMap(Self.step).sorted() }
 
-    package func path(ofStep step: Int) -> String {
+    package func path(ofStep step: Int) -> String { directory + "/" + name(ofStep: step) }
+
+    func name(ofStep step: Int) -> String {
         let digits = String(step)
-        return directory + "/" + Self.prefix + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+        return Self.prefix + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     }
 
     private static func step(_ name: String) -> Int? {

@@ -75,6 +75,10 @@ package final class TrainingRun {
         for error in skipped { notify("passed over a checkpoint: \(error)") }
         if let checkpoint {
             for path in try store.setAside(after: checkpoint.state.step) { notify("the damaged checkpoint is kept as \(path)") }
+        } else if !skipped.isEmpty {
+            throw InputError(
+                directory, "none of its checkpoints is valid: \(store.steps.map(store.name(ofStep:)).joined(separator: ", "))",
+                remedy: "put back a copy of one, or move them away to start anew")
         }
         let position = try checkpoint.map { (checkpoint) throws(InputError) in try Self.position(checkpoint) }
         loader = try DataLoader(recipe, micro: configuration.batch.micro, resuming: position)
