@@ -3,7 +3,7 @@ import ApusBase
 extension ModelSource {
     /// The files of sentence-transformers in a folder, by their names in it.
     static let embeddingFiles = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"]
-    static let poolingFolders = ["1_Pooling"]
+    package static let poolingFolders = ["1_Pooling"]
 
     /// How embeddings are made; nil when the folder has no `modules.json`, and the GGUF file no key for pooling.
     /// - Throws: an `InputError` for a file that cannot be read, and for a module or a switch of one that is not built here.

@@ -57,6 +57,27 @@ import Testing
 
     /// While texts are tokenized, of training or of validation, there is nothing to save.
     @Test(arguments: [SIGTERM, SIGINT], ["train", "validation"]) func aSignalEndsTokenizingAtOnce(signal: Int32, data: String) throws {
+        let (command, quick) = try runThatTokenizes(data)
+        try expectEndsAtOnce(command, by: signal)
+        #expect(scratchFiles == [])
+        // The folder holds no run.
+        #expect(try apus(quick).json()["step"]?.int == 6)
+    }
+
+    /// What a run leaves that is killed there, the next one removes.
+    @Test(arguments: ["train", "validation"]) func aKillWhileTokenizingLeavesNothingForGood(data: String) throws {
+        let (command, quick) = try runThatTokenizes(data)
+        command.signal(SIGKILL)
+        #expect(try command.wait() == -SIGKILL)
+        #expect(scratchFiles != [])
+        #expect(try apus(quick).json()["step"]?.int == 6)
+        #expect(scratchFiles == [])
+    }
+
+    private var scratchFiles: [String] { fileNames(inFolder: folder.run).filter { $0.hasPrefix("tokens-") || $0.hasSuffix(".partial") } }
+
+    /// A run that is turning texts into tokens, those of training or of validation, and will for long; and arguments of one that is quick.
+    private func runThatTokenizes(_ data: String) throws -> (command: RunningCommand, quick: [String]) {
         func conversation(answers: Int) -> String {
             let turn = #"{"role": "user", "content": "the river"}, {"role": "assistant", "content": "runs past"}"#
             return #"{"messages": ["# + Array(repeating: turn, count: answers).joined(separator: ", ") + "]}\n"
@@ -68,10 +89,7 @@ import Testing
         let isValidation = data == "validation"
         let begun = try waitUntil { fileNames(inFolder: folder.run).contains { $0.hasPrefix("tokens-") && $0.contains("-validation") == isValidation } }
         #expect(begun)
-        try expectEndsAtOnce(command, by: signal)
-        #expect(fileNames(inFolder: folder.run).filter { $0.hasPrefix("tokens-") || $0.hasSuffix(".partial") } == [])
-        // The folder holds no run.
-        #expect(try apus(try folder.arguments(settings[0], settings[1], "schedule.total_steps=6")).json()["step"]?.int == 6)
+        return (command, try folder.arguments(settings[0], settings[1], "schedule.total_steps=6"))
     }
 
     /// Seconds of a run are those of all its parts.

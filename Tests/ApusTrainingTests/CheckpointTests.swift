@@ -154,12 +154,35 @@ import Testing
         if hasRun { try write([10], directory + "/metrics.jsonl") }
         let model = directory + "/model", aside = model + ".replaced"
         for newIsThere in [false, true] {
-            mkdir(aside, 0o755)
-            try write([1], aside + "/config.json")
+            for folder in [aside, aside + "/1_Pooling"] {
+                mkdir(folder, 0o755)
+                try write([1], folder + "/config.json")
+            }
             if newIsThere, !fileExists(model) { mkdir(model, 0o755) }
             _ = try store()
             #expect(fileExists(aside) == !hasRun && fileExists(model + "/config.json") == hasRun)
         }
+    }
+
+    /// What a run that was killed was writing goes when the next one begins; other files stay. A model is a run's where one has been.
+    @Test(arguments: [false, true]) func whatAKilledRunLeftIsRemoved(hasRun: Bool) throws {
+        mkdir(directory, 0o755)
+        let left = [
+            "metrics.jsonl.77.partial", "report.html.77.partial", "tokens-77-0-0.partial.bin", "tokens-77-0-0.partial.idx.77.partial",
+            "tokens-77-1-2-validation.partial.bin.77.partial", "tokens-77-0-0.bin.77.partial",
+        ]
+        let others = [
+            "metrics.jsonl", "model.gguf.77.partial", "notes.77.partial", "report.html.old.partial", "tokens-2026-10-12.bin", "tokens-a.partial",
+        ]
+        for name in left + others { try write(hasRun ? [10] : [], directory + "/" + name) }
+        let model = directory + "/model.77.partial"
+        for folder in [model, model + "/1_Pooling"] {
+            mkdir(folder, 0o755)
+            try write([1], folder + "/config.json")
+        }
+        _ = try store()
+        #expect(Set(fileNames(inFolder: directory)) == Set(others + ["run.lock"] + (hasRun ? [] : ["model.77.partial"])))
+        #expect(hasRun || fileExists(model + "/1_Pooling/config.json"))
     }
 
     @Test func anotherModelIsRefused() throws {

@@ -1,9 +1,10 @@
 import ApusBase
+import ApusModels
 import Glibc
 
 /// What the directory holds besides checkpoints.
 extension CheckpointStore {
-    private static let replaced = ".replaced"
+    private static let replaced = ".replaced", partial = ".partial"
 
     /// Where the finished model is to be.
     var modelPath: String { directory + "/model" }
@@ -32,7 +33,7 @@ extension CheckpointStore {
         }
     }
 
-    /// Sees to what a run that was killed has left.
+    /// Sees to what a run that was killed has left: no other has the directory, so that none of it is in use.
     func clean() {
         let holdsRun = holdsRun
         for name in fileNames(inFolder: directory) {
@@ -40,10 +41,26 @@ extension CheckpointStore {
             if name.hasSuffix(Self.replaced), name.hasPrefix(Self.prefix) || holdsRun && path == modelPath + Self.replaced {
                 // Killed between taking the old one away and putting the new one in its place.
                 let original = String(path.dropLast(Self.replaced.count))
-                if fileExists(original) || rename(path, original) != 0 { removeFolder(path) }
-            } else if name.hasPrefix(Self.prefix), name.hasSuffix(".partial") {
-                removeFolder(path)
+                if fileExists(original) || rename(path, original) != 0 { remove(path) }
+            } else if Self.isPartial(name, ofModel: holdsRun) {
+                remove(path)
             }
         }
+    }
+
+    /// Removes a file or a folder, with the folders that a model of ours may have in it.
+    private func remove(_ path: String) {
+        unlink(path)
+        for folder in ModelSource.poolingFolders.map({ path + "/" + $0 }) + [path] { removeFolder(folder) }
+    }
+
+    /// Whether a name is that of what a run was writing or removing: `step-00000200.PROCESS.partial`, `tokens-PROCESS-0-0.partial.bin`,
+    /// `metrics.jsonl.PROCESS.partial` and the like. Other commands' files are not: `model.gguf.PROCESS.partial`.
+    private static func isPartial(_ name: String, ofModel: Bool) -> Bool {
+        if name.hasPrefix("tokens-") { return name.contains(partial) && Int(name.dropFirst("tokens-".count).prefix { $0 != "-" }) != nil }
+        guard name.hasSuffix(partial) else { return false }
+        let stem = name.dropLast(partial.count), dot = stem.lastIndex(of: ".") ?? stem.endIndex
+        let isNumbered = Int(stem[dot...].dropFirst()) != nil
+        return name.hasPrefix(prefix) || isNumbered && (["metrics.jsonl", "report.html"] + (ofModel ? ["model"] : [])).contains(String(stem[..<dot]))
     }
 }

@@ -68,7 +68,7 @@ struct SourceGroup: Sendable {
             }
             let encoder = DocumentEncoder(
                 tokenizer: tokenizer, template: recipe.template, appendsEOS: recipe.settings.appendEOS, marksAnswers: marksAnswers)
-            let prefix = "\(recipe.scratchFolder)/tokens-\(getpid())-\(number)-\(parts.count)" + (recipe.repeats ? "" : "-validation")
+            let prefix = "\(recipe.scratchFolder)/tokens-\(getpid())-\(number)-\(parts.count)" + (recipe.repeats ? "" : "-validation") + ".partial"
             // The open files outlive their names, so that nothing is left behind however the run ends.
             let data = try withExtendedLifetime([".bin", ".idx"].map { TemporaryFile(path: prefix + $0) }) { _ in
                 try CorpusTokenizer(encoder, threads: recipe.threads).tokenize(texts, prefix: prefix, check: check).finish()
