@@ -74,6 +74,11 @@ import Testing
         ("schedule: {warmup_steps: 2000}", "c.yaml, at line 3: schedule.warmup_steps: 2000 steps are more than total_steps, 1000"),
         ("schedule: {minimum_learning_rate: 1}", "c.yaml, at line 3: schedule.minimum_learning_rate: 1.0 is above"),
         ("schedule:\n  decay_steps: 3", "c.yaml, at line 4: schedule.decay_steps: only wsd has a decay of its own"),
+        (
+            "stability:\n  spike_rollback: true\ncheckpoint: {keep: 1, every: 10}",
+            "c.yaml, at line 4: stability.spike_rollback: it goes back 20 steps or more, and no checkpoint is kept for longer than 10 steps; raise"
+        ),
+        ("stability: {spike_rollback: true}\ncheckpoint: {keep: 19, every: 1}", "c.yaml, at line 3: stability.spike_rollback: it goes back 20 steps"),
         ("parallel:\n  zero: 1", "c.yaml, at line 4: parallel.zero: this is not built yet; leave it at 0"),
         ("parallel: {tensor: 2}", "c.yaml, at line 3: parallel.tensor: this is not built yet"),
         ("adapter: {method: lora, r: 8}", "c.yaml, at line 3: adapter.r is not a key"),
@@ -101,6 +106,12 @@ import Testing
         let yaml = text.hasPrefix("-") ? String(text.dropFirst(text == "-" ? 1 : 2)) : Self.least + text
         let error = #expect(throws: InputError.self) { try read(yaml) }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "none")")
+    }
+
+    /// Where a checkpoint from before a spike may be there, a run can go back.
+    @Test(arguments: [(1, 20), (2, 10), (20, 1), (3, 200), (1_000_000, 1_000_000)]) func rollbackNeedsCheckpointsOldEnough(keep: Int, every: Int) throws {
+        let read = try read(Self.least + "stability: {spike_rollback: true}\ncheckpoint: {keep: \(keep), every: \(every)}")
+        #expect(read.stability.spikeRollback)
     }
 
     @Test func mistakesInOptionsNameTheOption() {

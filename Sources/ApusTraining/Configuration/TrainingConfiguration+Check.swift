@@ -5,7 +5,7 @@ import ApusModels
 extension TrainingConfiguration {
     /// - Throws: an `InputError` for values that stand against each other and for what cannot be done yet, at the place of the first of them.
     func check(_ node: ConfigurationNode) throws(InputError) {
-        for check in [checkModel, checkData, checkObjective, checkSchedule, checkWhatIsBuilt] {
+        for check in [checkModel, checkData, checkObjective, checkSchedule, checkRollback, checkWhatIsBuilt] {
             guard let problem = check(node) else { continue }
             throw node.place(of: problem.path).error("\(problem.path): \(problem.rule)", remedy: problem.remedy)
         }
@@ -89,6 +89,15 @@ extension TrainingConfiguration {
             return Problem("precision.loss_scale", "\(precision.compute.rawValue) needs no loss scale", "leave it out, or compute in f16")
         }
         return nil
+    }
+
+    private func checkRollback(_ node: ConfigurationNode) -> Problem? {
+        // Of the checkpoints kept at a step none is older than keep · every steps, a product that may be too large for a number.
+        let margin = SpikeRollback().margin, (keep, every) = (checkpoint.keep, checkpoint.every)
+        guard stability.spikeRollback, every <= (margin - 1) / keep else { return nil }
+        return Problem(
+            "stability.spike_rollback", "it goes back \(margin) steps or more, and no checkpoint is kept for longer than \(keep * every) steps",
+            "raise checkpoint.keep or checkpoint.every")
     }
 
     /// What the contract has and later work brings. A line goes with the work that makes it untrue.
