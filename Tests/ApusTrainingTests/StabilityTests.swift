@@ -134,6 +134,20 @@ import Testing
         #expect(throws: InputError.self) { try allows(1, .nan) }
     }
 
+    /// Optimizers take squares in f32, whose greatest number is 3.4e38.
+    @Test func gradientsWhoseSquaresOverflowAreSkipped() throws {
+        var updateGuard = UpdateGuard(limit: 3)
+        func allows(_ norm: Double, clipped: Double?) throws -> Bool {
+            try updateGuard.allows(step: 7, loss: 1, gradientNorm: norm, clippedNorm: clipped, lossScale: nil)
+        }
+        #expect(try allows(1.8e19, clipped: nil))
+        #expect(try !allows(1.9e19, clipped: nil))
+        #expect(try !allows(1e30, clipped: 1e20))
+        #expect(try allows(1e30, clipped: 1))
+        #expect(try !allows(.infinity, clipped: 1))
+        #expect(updateGuard.skipped == 3)
+    }
+
     @Test func theGuardSaysWhyItStops() throws {
         func message(_ loss: Double, _ norm: Double, _ scale: Double?) -> String {
             var updateGuard = UpdateGuard(limit: 1)
@@ -142,6 +156,7 @@ import Testing
             }
         }
         #expect(message(.nan, 1, nil).hasPrefix("training, at step 12: the loss is nan, and 1 steps in a row were skipped; lower optimizer.learning_rate"))
+        #expect(message(1, 1e25, nil).contains("step 12: gradients are too great for squares in f32 (norm 1e+25), and 1 steps in a row"))
         #expect(
             message(1, .infinity, 0.5).contains(
                 "gradients are not finite (norm inf), and 1 steps in a row were skipped; the loss scale is down to 0.5; set precision.compute"))

@@ -67,9 +67,9 @@ import Testing
 
     @Test func normsAreClipped() {
         let free = GradientClip(sumOfSquares: 9, maximum: 4)
-        #expect(free.norm == 3 && free.factor == 1)
+        #expect(free.norm == 3 && free.clippedNorm == 3 && free.factor == 1)
         let clipped = GradientClip(sumOfSquares: 64 * 64 * 4, lossScale: 64, maximum: 0.5)
-        #expect(clipped.norm == 2 && clipped.factor == 0.25 / 64)
+        #expect(clipped.norm == 2 && clipped.clippedNorm == 0.5 && clipped.factor == 0.25 / 64)
         #expect(GradientClip(sumOfSquares: 1e6, lossScale: 2, maximum: 0).factor == 0.5)
         #expect(GradientClip(sumOfSquares: .nan, maximum: 1).norm.isNaN)
     }

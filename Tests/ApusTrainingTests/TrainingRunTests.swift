@@ -169,6 +169,19 @@ import Testing
         }
     }
 
+    /// A loss whose gradients are finite, but not their squares, leaves weights and moments as they were, and the run stops.
+    @Test(arguments: ["adamw", "adafactor", "lion", "sgd", "muon"]) func squaresThatOverflowAreSkipped(kind: String) throws {
+        let folder = ScratchFolder()
+        var configuration = try Self.configuration(
+            "llama/llama-mha", folder, steps: 50, ["precision.compute=f32", "optimizer.kind=\(kind)", "optimizer.gradient_clip=0"])
+        configuration.stability.zLoss = 1e25
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 2)), resumes: false) { _ in }
+        let before = Self.weights(run)
+        let error = #expect(throws: InputError.self) { try run.run(shouldStop: { false }, show: { _ in }) }
+        #expect(error?.description.contains("gradients are too great for squares in f32") == true, "\(error?.description ?? "none")")
+        #expect(Self.weights(run) == before && run.updateGuard.skipped == run.updateGuard.limit)
+    }
+
     /// A scale that overflows f16 is found out and halved; no step that is not finite reaches the weights.
     @Test func overflowsAreSkipped() throws {
         let folder = ScratchFolder()

@@ -84,7 +84,8 @@ extension TrainingRun {
         step += 1
         tokens += count
         let rate = rates.rate(at: step)
-        let isGood = try updateGuard.allows(step: step, loss: loss.crossEntropy, gradientNorm: clip.norm, lossScale: scaler?.scale)
+        let isGood = try updateGuard.allows(
+            step: step, loss: loss.crossEntropy, gradientNorm: clip.norm, clippedNorm: clip.clippedNorm, lossScale: scaler?.scale)
         scaler?.finish(isFinite: isGood)
         if isGood {
             rule.update(

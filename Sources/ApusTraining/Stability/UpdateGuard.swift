@@ -1,6 +1,7 @@
 import ApusBase
 
-/// Keeps what is no number away from the parameters and the optimizer's state: a step whose loss or gradients are not finite is skipped.
+/// Keeps what is no number away from the parameters and the optimizer's state: a step whose loss or gradients are not finite, or
+/// whose gradients have squares beyond f32, is skipped.
 ///
 /// With a loss scale such steps belong to the search for it (Micikevicius et al. 2018, section 3.2), and one that only starts too high ends
 /// after a few; without one they are a fault of the data or of the weights.
@@ -20,17 +21,22 @@ package struct UpdateGuard: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - gradientNorm: of all gradients together, before clipping: one that is not finite makes it so.
+    ///   - clippedNorm: of the gradients that the optimizer is given, the squares of which it takes in f32; nil: they are not clipped.
     ///   - lossScale: nil where there is none.
     /// - Throws: an `InputError` when too many steps in a row were skipped.
-    package mutating func allows(step: Int, loss: Double, gradientNorm: Double, lossScale: Double?) throws(InputError) -> Bool {
-        if loss.isFinite, gradientNorm.isFinite {
+    package mutating func allows(
+        step: Int, loss: Double, gradientNorm: Double, clippedNorm: Double? = nil, lossScale: Double?
+    ) throws(InputError) -> Bool {
+        let norm = clippedNorm ?? gradientNorm
+        if loss.isFinite, gradientNorm.isFinite, Float(norm * norm).isFinite {
             skippedInARow = 0
             return true
         }
         skipped += 1
         skippedInARow += 1
         guard skippedInARow < limit else {
-            let what = loss.isFinite ? "gradients are not finite (norm \(gradientNorm))" : "the loss is \(loss)"
+            let fault = gradientNorm.isFinite ? "too great for squares in f32" : "not finite"
+            let what = loss.isFinite ? "gradients are \(fault) (norm \(gradientNorm))" : "the loss is \(loss)"
             throw InputError(
                 "training", at: "step \(step)",
                 "\(what), and \(limit) steps in a row were skipped" + (lossScale.map { "; the loss scale is down to \($0)" } ?? ""),

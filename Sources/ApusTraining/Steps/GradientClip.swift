@@ -2,6 +2,8 @@
 package struct GradientClip: Sendable, Equatable {
     /// Of the unscaled gradients before they are clipped; NaN or infinite where one of them is.
     package let norm: Double
+    /// Of the unscaled gradients as they are clipped.
+    package let clippedNorm: Double
     /// Of the gradients as they lie.
     package let factor: Double
 
@@ -11,6 +13,8 @@ package struct GradientClip: Sendable, Equatable {
     ///   - maximum: of the norm; 0: any.
     package init(sumOfSquares: Double, lossScale: Double = 1, maximum: Double) {
         norm = sumOfSquares.squareRoot() / lossScale
-        factor = (maximum > 0 && norm > maximum ? maximum / norm : 1) / lossScale
+        let isClipped = maximum > 0 && norm > maximum
+        clippedNorm = isClipped ? maximum : norm
+        factor = (isClipped ? maximum / norm : 1) / lossScale
     }
 }
