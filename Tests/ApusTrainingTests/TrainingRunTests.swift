@@ -160,13 +160,39 @@ import Testing
 
     @Test func weightsThatAreNoNumbersAreRefused() throws {
         let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["schedule.warmup_steps=1"])
-        let (run, _) = try Self.run(configuration, until: 1)
-        run.model.parameters["norm.weight"].floats[3] = .nan
-        try run.save()
-        #expect(throws: InputError.self) {
+        do {
+            let (run, _) = try Self.run(configuration, until: 1)
+            run.model.parameters["norm.weight"].floats[3] = .nan
+            let error = #expect(throws: InputError.self) { try run.save() }
+            #expect(error?.location == "step 1" && error?.rule.hasPrefix("element 3 of norm.weight in weights is nan") == true)
+            // A checkpoint that has them nevertheless.
+            try run.store.save(run.groups, state: try #require(run.store.newestValid().checkpoint).state)
+        }
+        let error = #expect(throws: InputError.self) {
             let other = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 1)), resumes: true) { _ in }
             _ = other.step
         }
+        #expect(error?.location == "norm.weight" && error?.rule == "element 3 is nan", "\(error?.description ?? "none")")
+    }
+
+    /// While every step is skipped no checkpoint is written that would push out those with other weights.
+    @Test func skippedStepsKeepTheCheckpoints() throws {
+        let folder = ScratchFolder()
+        let configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["checkpoint.every=1", "checkpoint.keep=2"])
+        let run = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 2)), resumes: false) { _ in }
+        _ = try run.run(shouldStop: { run.step >= 3 }, show: { _ in })
+        run.model.parameters["norm.weight"].floats[3] = .nan
+        #expect(throws: InputError.self) { try run.run(shouldStop: { false }, show: { _ in }) }
+        #expect(run.step == 3 + run.updateGuard.limit && run.store.steps == [2, 3])
+    }
+
+    /// Moments that are no numbers would be hidden behind weights that are.
+    @Test func momentsThatAreNoNumbersAreNotSaved() throws {
+        let folder = ScratchFolder(), configuration = try Self.configuration("llama/llama-mha", folder, steps: 50, ["checkpoint.every=1"])
+        let (run, _) = try Self.run(configuration, until: 2)
+        run.optimizer.storages[1].floats[0] = .infinity
+        #expect(throws: InputError.self) { try run.run(shouldStop: { run.step >= 3 }, show: { _ in }) }
+        #expect(run.store.steps == [1, 2] && run.step == 3)
     }
 
     /// A loss whose gradients are finite, but not their squares, leaves weights and moments as they were, and the run stops.

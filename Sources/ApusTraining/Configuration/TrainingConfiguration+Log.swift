@@ -22,7 +22,8 @@ extension TrainingConfiguration.Checkpoint: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
             ConfigurationKey("directory", \.directory, "the run's folder: checkpoints, metrics.jsonl, report.html, the finished model"),
-            ConfigurationKey("every", \.every, .atLeast(1), "steps from one checkpoint to the next; the last step has one too"),
+            ConfigurationKey(
+                "every", \.every, .atLeast(1), "steps from one checkpoint to the next, unless all were skipped; the last step has one too"),
             ConfigurationKey("keep", \.keep, .atLeast(1), "checkpoints that are kept, the newest"),
         ]
     }

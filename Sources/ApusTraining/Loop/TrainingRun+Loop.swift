@@ -21,7 +21,7 @@ extension TrainingRun {
     ///   - shouldStop: asked between steps.
     ///   - show: given the line of progress when a step is logged.
     package func run(shouldStop: () -> Bool, show: (TrainingProgress) -> Void) throws(InputError) -> Result {
-        var loss: Double?, seconds = 0.0, trained = 0, sinceLog = (tokens: 0, seconds: 0.0, steps: 0), savedStep = step
+        var loss: Double?, seconds = 0.0, trained = 0, sinceLog = (tokens: 0, seconds: 0.0, steps: 0)
         let last = configuration.schedule.totalSteps
         try openData()
         if step < last {
@@ -40,13 +40,11 @@ extension TrainingRun {
                 show(progress)
                 sinceLog = (0, 0, 0)
             }
-            if step % configuration.checkpoint.every == 0 || step == last {
-                try save()
-                savedStep = step
-            }
+            // One after skipped steps alone would push out an earlier one for the same weights.
+            if step == last || step % configuration.checkpoint.every == 0 && updates != saved.updates { try save() }
         }
         let wasStopped = step < last
-        if savedStep != step { try save() }
+        if saved.step != step { try save() }
         if !wasStopped, canWriteModel { try writeModel() }
         try log.end(wasStopped ? .stopped("by a signal") : .finished, progress, elapsedSeconds: elapsedSeconds)
         return Result(loss: loss, step: step, tokens: tokens, tokensPerSecond: seconds > 0 ? Double(trained) / seconds : 0, wasStopped: wasStopped)
@@ -89,7 +87,7 @@ extension TrainingRun {
         scaler?.finish(isFinite: isGood)
         if isGood {
             rule.update(
-                OptimizerStep(number: step - updateGuard.skipped, learningRate: rate, gradientScale: clip.factor), weights: model.parameters.weights,
+                OptimizerStep(number: updates, learningRate: rate, gradientScale: clip.factor), weights: model.parameters.weights,
                 gradients: model.parameters.gradients, state: optimizer, on: backend)
         }
         return Outcome(loss: loss, gradientNorm: clip.norm, learningRate: rate, tokens: count)

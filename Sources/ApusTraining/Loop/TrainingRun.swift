@@ -28,6 +28,8 @@ package final class TrainingRun {
     /// Tokens that went through the model.
     package internal(set) var tokens = 0
     var updateGuard = UpdateGuard()
+    /// Steps and updates of the weights that the newest checkpoint has.
+    var saved = (step: 0, updates: 0)
     var scaler: LossScaler?
     var spikes: SpikeRollback?
     var progress: TrainingProgress
@@ -98,6 +100,9 @@ package final class TrainingRun {
             notify("the finished model will not be written, since \(error.rule); its weights will be those of the last checkpoint")
         }
     }
+
+    /// Steps that changed the weights.
+    var updates: Int { step - updateGuard.skipped }
 
     /// Seconds of the run, those before it was continued included.
     var elapsedSeconds: Double { earlierSeconds + started.duration(to: .now).seconds }
