@@ -41,13 +41,13 @@ extension TrainingConfiguration.Optimizer: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
             ConfigurationKey("kind", \.kind, "the update"),
-            ConfigurationKey("learning_rate", \.learningRate, .atLeast(0), "the highest learning rate"),
+            ConfigurationKey("learning_rate", \.learningRate, .between(0, 1000), "the highest learning rate"),
             ConfigurationKey(
                 "betas", \.betas, ConfigurationRule(words: ", two of them from 0 up to but not 1") { $0.count == 2 && $0.allSatisfy { $0 >= 0 && $0 < 1 } },
                 "adamw, lion: decay of the first and the second moment"),
-            ConfigurationKey("epsilon", \.epsilon, .above(0), "adamw: added to the root of the second moment"),
+            ConfigurationKey("epsilon", \.epsilon, .between(1e-30, 1), "adamw: added to the root of the second moment"),
             ConfigurationKey("momentum", \.momentum, .from(0, below: 1), "sgd, muon: decay of the sum of gradients"),
-            ConfigurationKey("weight_decay", \.weightDecay, .atLeast(0), "decoupled decay of matrices; 0: none"),
+            ConfigurationKey("weight_decay", \.weightDecay, .between(0, 1000), "decoupled decay of matrices; 0: none"),
             ConfigurationKey("decay_all", \.decayAll, "decay norms, biases and other vectors too"),
             ConfigurationKey("gradient_clip", \.gradientClip, .atLeast(0), "largest norm of all gradients together; 0: any"),
         ]
@@ -60,7 +60,8 @@ extension TrainingConfiguration.Schedule: ConfigurationSection {
             ConfigurationKey("kind", \.kind, "the shape of the learning rate behind the warm-up"),
             ConfigurationKey("warmup_steps", \.warmupSteps, .atLeast(0), "W: at step s ≤ W the rate is learning_rate · s / W"),
             ConfigurationKey("total_steps", \.totalSteps, .atLeast(1), "steps of the run"),
-            ConfigurationKey("minimum_learning_rate", \.minimumLearningRate, .atLeast(0), "the rate at the last step of cosine, linear and wsd"),
+            ConfigurationKey(
+                "minimum_learning_rate", \.minimumLearningRate, .between(0, 1000), "the rate at the last step of cosine, linear and wsd"),
             ConfigurationKey("decay_steps", \.decaySteps, .optional(.atLeast(1)), "wsd: steps of the final decay; null: a tenth of total_steps"),
         ]
     }

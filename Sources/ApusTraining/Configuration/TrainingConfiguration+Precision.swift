@@ -47,14 +47,14 @@ extension TrainingConfiguration.Precision: ConfigurationSection {
 }
 
 extension TrainingConfiguration.LossScale: ConfigurationValue {
-    static var typeName: String { "dynamic, or a number above 0" }
+    static var typeName: String { "dynamic, or a number from 1 to \(Int(LossScaler.greatest))" }
 
     init(_ node: ConfigurationNode) throws(InputError) {
         if case .scalar("dynamic", _) = node.content {
             self = .dynamic
             return
         }
-        guard let value = try? Double(node), value > 0 else { throw Self.wrongType(node) }
+        guard let value = try? Double(node), 1...LossScaler.greatest ~= value else { throw Self.wrongType(node) }
         self = .fixed(value)
     }
 
@@ -78,7 +78,7 @@ extension TrainingConfiguration.Recompute: ConfigurationSection {
 extension TrainingConfiguration.Stability: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
-            ConfigurationKey("z_loss", \.zLoss, .atLeast(0), "factor of log² of the softmax's divisor, added to the loss (PaLM: 1e-4)"),
+            ConfigurationKey("z_loss", \.zLoss, .between(0, 1000), "factor of log² of the softmax's divisor, added to the loss (PaLM: 1e-4)"),
             ConfigurationKey("embedding_gradient_scale", \.embeddingGradientScale, .between(0, 1), "factor of the embedding's gradient (GLM-130B: 0.1)"),
             ConfigurationKey("spike_rollback", \.spikeRollback, "go back to a checkpoint before a spike of the loss and pass over its batches (PaLM)"),
         ]
