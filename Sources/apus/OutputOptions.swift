@@ -22,8 +22,8 @@ struct OutputOptions: ParsableArguments {
 
 /// A number with a fixed count of decimals.
 func decimal(_ value: Double, _ digits: Int) -> String {
-    guard value.isFinite else { return "\(value)" }
     let scale = pow(10, Double(digits))
+    guard abs(value) * scale < 0x1p50 else { return "\(value)" }
     let rounded = (abs(value) * scale).rounded()
     let whole = Int(rounded / scale), part = Int(rounded - Double(whole) * scale)
     let fraction = String(part)

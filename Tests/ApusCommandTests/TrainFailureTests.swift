@@ -205,7 +205,8 @@ import Testing
         #expect(folder.checkpoints() == [3] && !fileExists(folder.run + "/model"))
     }
 
-    @Test(arguments: ["model.norm.weight", "model.layers.1.mlp.up_proj.weight"]) func weightsThatAreNoNumbers(name: String) throws {
+    /// The tiny model, element 5 of a tensor being another number.
+    private func model(_ name: String, element: Float) throws -> String {
         let model = folder.path + "/model"
         mkdir(model, 0o755)
         for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] { symlink(chatModel + "/" + file, model + "/" + file) }
@@ -213,10 +214,23 @@ import Testing
         let headerLength = bytes[0..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
         let header = try JSON(parsing: Array(bytes[8..<8 + headerLength]), subject: "header")
         let start = try #require(header[name]?["data_offsets"]?.array?[0].int) + 8 + headerLength + 4 * 5
-        bytes.replaceSubrange(start..<start + 4, with: [0, 0, 0xC0, 0x7F])
+        bytes.replaceSubrange(start..<start + 4, with: withUnsafeBytes(of: element.bitPattern.littleEndian) { Array($0) })
         let file = try AtomicFile(path: model + "/model.safetensors")
         try file.write(bytes)
         try file.commit()
+        return model
+    }
+
+    /// A loss is shown however great it is.
+    @Test func aLossOfManyDigits() throws {
+        let settings = ["schedule.total_steps=1", "schedule.warmup_steps=1"], model = try model("model.norm.weight", element: 1e22)
+        let arguments = try folder.arguments("model.from=\(model)", settings[0], settings[1]).filter { !["--output", "json"].contains($0) }
+        let result = try apus(arguments)
+        #expect(result.code == 0 && result.output.hasPrefix("step 1, loss ") && result.output.contains("e+21, "), "\(result.output)\(result.errors)")
+    }
+
+    @Test(arguments: ["model.norm.weight", "model.layers.1.mlp.up_proj.weight"]) func weightsThatAreNoNumbers(name: String) throws {
+        let model = try model(name, element: .nan)
         let result = try apus(try folder.arguments("model.from=\(model)"))
         #expect(result.code == 1 && result.output.isEmpty)
         #expect(result.errors.contains("apus: \(model), at ") && result.errors.contains(": element 5 is nan; "), "\(result.errors)")

@@ -62,7 +62,9 @@ import Testing
         ("batch:\n\n  learning_rate: 1", "c.yaml, at line 5: batch.learning_rate is not a key of the configuration; did you mean optimizer.learning_rate?"),
         ("batch: {micro: four}", "c.yaml, at line 3: batch.micro must be a whole number, not four"),
         ("batch: {micro: \"4\"}", "c.yaml, at line 3: batch.micro must be a whole number, not the text \"4\""),
-        ("batch: {micro: 0}", "c.yaml, at line 3: batch.micro must be a whole number of at least 1, not 0"),
+        ("batch: {micro: 0}", "c.yaml, at line 3: batch.micro must be a whole number from 1 to 65536, not 0"),
+        ("batch: {micro: 1000000000000000}", "c.yaml, at line 3: batch.micro must be a whole number from 1 to 65536, not 1000000000000000"),
+        ("batch: {accumulate: 1000000000000}", "c.yaml, at line 3: batch.accumulate must be a whole number from 1 to 65536, not 1000000000000"),
         ("batch: 4", "c.yaml, at line 3: batch must be a mapping of keys to values, not 4"),
         ("optimizer: {learning_rate: inf}", "c.yaml, at line 3: optimizer.learning_rate must be a number, not inf"),
         ("optimizer: {betas: [0.9]}", "c.yaml, at line 3: optimizer.betas must be a list, each a number, two of them"),
@@ -119,6 +121,15 @@ import Testing
     @Test(arguments: [(1, 20), (2, 10), (20, 1), (3, 200), (1_000_000, 1_000_000)]) func rollbackNeedsCheckpointsOldEnough(keep: Int, every: Int) throws {
         let read = try read(Self.least + "stability: {spike_rollback: true}\ncheckpoint: {keep: \(keep), every: \(every)}")
         #expect(read.stability.spikeRollback)
+    }
+
+    /// Numbers that products of them would leave no room for.
+    @Test(arguments: [
+        "vocabulary_size", "width", "layers", "heads", "key_value_heads", "head_size", "feed_forward_width", "context_length", "position_offset",
+        "window",
+    ]) func sizesHaveMaxima(key: String) {
+        let error = #expect(throws: InputError.self) { try read("model: {\(key): \(Int.max)}\ndata: {train: [a]}") }
+        #expect(error?.rule.hasPrefix("model.\(key) must be a whole number from ") == true, "\(error?.description ?? "none")")
     }
 
     @Test func mistakesInOptionsNameTheOption() {

@@ -48,6 +48,27 @@ import Testing
         #expect(MemoryPlan(run).lent == 0)
     }
 
+    /// All micro-batches of a step are there at once, as ids.
+    @Test func microBatchesTakeTheirIds() {
+        var run = MemoryPlan.Run(description(layer), microBatch: 2, sequenceLength: 256, computeByteCount: 2, recompute: .full)
+        let one = MemoryPlan(run)
+        run.passes = 1000
+        #expect(MemoryPlan(run).total == one.total + 999 * 512 * 16)
+    }
+
+    /// The greatest numbers that a configuration may have are too much for a machine, not for the plan.
+    @Test(arguments: MemoryPlan.Recompute.allCases) func theGreatestRunIsRefused(mode: MemoryPlan.Recompute) {
+        var keys = ModelDescriptionKeys()
+        (keys.vocabularySize, keys.width, keys.layers, keys.heads, keys.headSize) = (1 << 24, 1 << 17, 4096, 4096, 4096)
+        (keys.feedForwardWidth, keys.contextLength, keys.positionOffset, keys.position, keys.tied) = (1 << 20, 1 << 24, 65536, .learned, false)
+        var run = MemoryPlan.Run(keys.description, microBatch: 65536, sequenceLength: 1 << 24, computeByteCount: 4, recompute: mode)
+        for passes in [1, 65536] {
+            run.passes = passes
+            #expect(run.description.flopsPerToken(context: 1 << 24) > 1 << 61)
+            #expect(throws: InputError.self) { try MemoryPlan(run).check(run, available: 1 << 50) }
+        }
+    }
+
     @Test func fullRecomputeKeepsInputsAndOneBlock() {
         let plan = MemoryPlan(.init(description(layer), microBatch: 2, sequenceLength: 256, computeByteCount: 2, recompute: .full))
         let block = MemoryPlan.bytesPerToken(layer, width: 576, computeByteCount: 2, .selective)

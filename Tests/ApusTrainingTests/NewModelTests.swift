@@ -70,11 +70,13 @@ import Testing
         try Self.expect(model, at: folder.path + "/model")
     }
 
-    /// Logits without biases have no place in GPT-J's files, nor positions from the table's first row on in OPT's.
+    /// Logits without biases have no place in GPT-J's files, nor positions from the table's first row on in OPT's; Gemma's norms multiply by
+    /// 1 + w.
     @Test func whatTheFilesCannotSayIsSaidBeforeTheRun() throws {
         for (description, word) in [
             (Self.descriptions[0].replacing("head_bias: true", with: "head_bias: false"), "head"),
             (Self.descriptions[2].replacing("position_offset: 2", with: "position_offset: 0"), "position"),
+            ("architecture: gemma2", "norms"), ("architecture: gemma3_text", "norms"),
         ] {
             var notes: [String] = []
             let folder = ScratchFolder(), run = try Self.run(description, folder) { notes.append($0) }

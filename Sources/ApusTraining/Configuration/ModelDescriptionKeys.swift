@@ -47,19 +47,20 @@ package struct ModelDescriptionKeys: Equatable, Sendable {
 extension ModelDescriptionKeys: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] { sizes + blocks }
 
+    /// With the greatest of all, the bytes of weights and moments and the operations of a token are numbers of 64 bits.
     private static var sizes: [ConfigurationKey<Self>] {
         [
             ConfigurationKey("architecture", \.architecture, "the family whose files the finished model is written as"),
-            ConfigurationKey("vocabulary_size", \.vocabularySize, .atLeast(2), "rows of the embedding"),
-            ConfigurationKey("width", \.width, .atLeast(1), "elements of the residual stream"),
-            ConfigurationKey("layers", \.layers, .atLeast(1), "blocks"),
-            ConfigurationKey("heads", \.heads, .atLeast(1), "heads of queries"),
-            ConfigurationKey("key_value_heads", \.keyValueHeads, .optional(.atLeast(1)), "heads of keys and values; null: as many as `heads`"),
-            ConfigurationKey("head_size", \.headSize, .optional(.atLeast(1)), "elements of a head; null: width / heads"),
+            ConfigurationKey("vocabulary_size", \.vocabularySize, .between(2, 1 << 24), "rows of the embedding"),
+            ConfigurationKey("width", \.width, .between(1, 1 << 17), "elements of the residual stream"),
+            ConfigurationKey("layers", \.layers, .between(1, 4096), "blocks"),
+            ConfigurationKey("heads", \.heads, .between(1, 4096), "heads of queries"),
+            ConfigurationKey("key_value_heads", \.keyValueHeads, .optional(.between(1, 4096)), "heads of keys and values; null: as many as `heads`"),
+            ConfigurationKey("head_size", \.headSize, .optional(.between(1, 4096)), "elements of a head; null: width / heads"),
             ConfigurationKey(
-                "feed_forward_width", \.feedForwardWidth, .optional(.atLeast(1)),
+                "feed_forward_width", \.feedForwardWidth, .optional(.between(1, 1 << 20)),
                 "inner width of the feed-forward network; null: 8/3 of the width, rounded up to a multiple of 32, with a gate and 4 times the width without"),
-            ConfigurationKey("context_length", \.contextLength, .atLeast(1), "positions that the model is made for"),
+            ConfigurationKey("context_length", \.contextLength, .between(1, 1 << 24), "positions that the model is made for"),
             ConfigurationKey("tied", \.tied, "the output projection is the embedding"),
             ConfigurationKey("head_bias", \.headBias, "a bias of each logit (GPT-J)"),
         ]
@@ -76,12 +77,13 @@ extension ModelDescriptionKeys: ConfigurationSection {
             ConfigurationKey("topology", \.topology, "attention and feed-forward network one after the other, or both from one residual"),
             ConfigurationKey("position", \.position, "how the model learns where tokens stand"),
             ConfigurationKey(
-                "position_offset", \.positionOffset, .atLeast(0), "rows of learned or sinusoidal positions that stand before the first one's (OPT, XGLM: 2)"),
+                "position_offset", \.positionOffset, .between(0, 65536),
+                "rows of learned or sinusoidal positions that stand before the first one's (OPT, XGLM: 2)"),
             ConfigurationKey("rotary_base", \.rotaryBase, .between(1, 1e16), "base of the rotary angles"),
             ConfigurationKey("rotary_fraction", \.rotaryFraction, .between(0.01, 1), "part of each head that turns"),
             ConfigurationKey("rotary_style", \.rotaryStyle, "which elements of a head turn together"),
             ConfigurationKey("mask", \.mask, "which keys a query sees"),
-            ConfigurationKey("window", \.window, .optional(.atLeast(1)), "positions that a query sees at most, its own included; null: all"),
+            ConfigurationKey("window", \.window, .optional(.between(1, 1 << 24)), "positions that a query sees at most, its own included; null: all"),
             ConfigurationKey("attention_input_bias", \.attentionInputBias, "biases of the query, key and value projections"),
             ConfigurationKey("attention_output_bias", \.attentionOutputBias, "bias of attention's output projection"),
             ConfigurationKey("query_key_norm", \.queryKeyNorm, "norms of query and key heads"),

@@ -70,8 +70,8 @@ extension TrainingConfiguration.Schedule: ConfigurationSection {
 extension TrainingConfiguration.Batch: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
-            ConfigurationKey("micro", \.micro, .atLeast(1), "sequences that go through the model at once on a rank"),
-            ConfigurationKey("accumulate", \.accumulate, .atLeast(1), "such passes a step"),
+            ConfigurationKey("micro", \.micro, .between(1, 65536), "sequences that go through the model at once on a rank"),
+            ConfigurationKey("accumulate", \.accumulate, .between(1, 65536), "such passes a step"),
         ]
     }
 }

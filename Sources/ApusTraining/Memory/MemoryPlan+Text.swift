@@ -12,7 +12,7 @@ extension MemoryPlan {
             ("gradients", gradients, "f32"),
             ("moments", moments, "\(run.optimizerByteCount) bytes a parameter"),
             ("activations", activations, "\(shape), \(perLayer)"),
-            ("workspace", workspace, "buffers of a pass, their gradients, logits of a chunk"),
+            ("workspace", workspace, "buffers of a pass, their gradients, logits of a chunk, ids of a step"),
             ("total", total, lent > 0 ? "less \(Figure.bytes(Double(lent))) of activations that lie where gradients come later" : ""),
         ]
         if let available {

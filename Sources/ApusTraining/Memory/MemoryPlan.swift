@@ -44,7 +44,7 @@ package struct MemoryPlan: Sendable, Equatable {
     package let activations: Int
     /// Of them those of one block and one token, all blocks being equal or not: the mean.
     package let activationsPerLayerAndToken: Double
-    /// Buffers of the pass itself and of its gradients, and the logits of a chunk of tokens.
+    /// Buffers of the pass itself and of its gradients, the logits of a chunk of tokens, and the ids of all micro-batches.
     package let workspace: Int
     /// Of the activations those that lie where gradients come later.
     package let lent: Int
@@ -57,11 +57,20 @@ package struct MemoryPlan: Sendable, Equatable {
         gradients = 4 * parameters
         moments = run.optimizerByteCount * parameters
         let perToken = Self.blockBytesPerToken(run)
-        activations = tokens * (perToken + Self.outerBytesPerToken(run)) + Self.passingByteCount(run, tokens: tokens)
+        activations = Self.product(tokens, perToken + Self.outerBytesPerToken(run)) + Self.passingByteCount(run, tokens: tokens)
         activationsPerLayerAndToken = Double(perToken) / Double(max(Self.blocks(run).count, 1))
-        workspace = Self.workspaceByteCount(run, tokens: tokens) + run.fixedByteCount
+        workspace = Self.workspaceByteCount(run, tokens: tokens) + Self.product(tokens, run.passes * Self.idByteCount) + run.fixedByteCount
         // Gradients of an earlier micro-batch stay.
         lent = run.passes > 1 || run.recompute == .full ? 0 : Self.lentByteCount(run, tokens: tokens)
+    }
+
+    /// More than any machine has, and little enough to be added up.
+    private static let mostByteCount = 1 << 59
+
+    /// Bytes of tokens that take so many each, `mostByteCount` at most.
+    private static func product(_ tokens: Int, _ byteCount: Int) -> Int {
+        let (product, overflows) = tokens.multipliedReportingOverflow(by: byteCount)
+        return overflows ? mostByteCount : min(product, mostByteCount)
     }
 
     /// A block's activations lie in the memory of the gradients of the block before it, as far as its matrices go.
@@ -73,7 +82,8 @@ package struct MemoryPlan: Sendable, Equatable {
             if parts[0] == "layers", let layer = Int(parts[1]) { matrices[layer] += 4 * parameter.shape[0] * parameter.shape[1] }
         }
         return zip(layers.dropFirst(), matrices).reduce(0) { sum, pair in
-            sum + min(pair.1, tokens * bytesPerToken(pair.0, width: run.description.width, computeByteCount: run.computeByteCount, run.recompute))
+            let perToken = bytesPerToken(pair.0, width: run.description.width, computeByteCount: run.computeByteCount, run.recompute)
+            return sum + min(pair.1, product(tokens, perToken))
         }
     }
 
@@ -133,13 +143,15 @@ package struct MemoryPlan: Sendable, Equatable {
     private static func passingByteCount(_ run: Run, tokens: Int) -> Int {
         let c = run.description.width, chunk = min(tokens, logitByteLimit / (4 * run.description.vocabularySize))
         let again = run.recompute == .none ? 0 : blocks(run).map { max(c, $0.feedForward.width) }.max() ?? 0
-        return max(chunk * c, tokens * again) * run.computeByteCount
+        return max(chunk * c * run.computeByteCount, product(tokens, again * run.computeByteCount))
     }
 
     // MARK: Workspace
 
     /// Bytes of logits at most: they are made and used for some tokens at a time.
     static let logitByteLimit = 64 << 20
+    /// Of a token of a micro-batch, its id and target and what else it may have; a step's are all drawn before its first pass.
+    private static let idByteCount = 16
 
     private static func workspaceByteCount(_ run: Run, tokens: Int) -> Int {
         let c = Workspace.stride(run.description.width), layers = blocks(run)
@@ -150,7 +162,7 @@ package struct MemoryPlan: Sendable, Equatable {
         // The residual, its norm and the result of the last norm; each buffer has one of gradients beside it, and all are f32.
         let buffers = 2 * 4 * (3 * c + branch + inner)
         let scratch = run.recompute == .none ? 4 * c : 4 * max(c, feedForward)
-        let logits = min(tokens * run.description.vocabularySize * 4, logitByteLimit)
-        return tokens * (buffers + scratch + 2 * 4 * widthAcross(run)) + logits
+        let logits = min(product(tokens, run.description.vocabularySize * 4), logitByteLimit)
+        return product(tokens, buffers + scratch + 2 * 4 * widthAcross(run)) + logits
     }
 }

@@ -18,7 +18,8 @@ extension Gemma {
         ]
         if type != "gemma" {
             let windows = description.layers.map(\.attention.window)
-            config["query_pre_attn_scalar"] = .integer(Int((1 / (attention.scale! * attention.scale!)).rounded()))
+            let scalar = attention.scale.map { 1 / ($0 * $0) } ?? Float(attention.headSize)
+            config["query_pre_attn_scalar"] = .integer(Int(scalar.rounded()))
             config["sliding_window"] = windows.lazy.compactMap { $0 }.first.map { .integer($0) } ?? .null
             config["layer_types"] = .array(windows.map { .string($0 == nil ? "full_attention" : "sliding_attention") })
             config["attn_logit_softcapping"] = attention.softCap.map { .decimal($0) } ?? .null
