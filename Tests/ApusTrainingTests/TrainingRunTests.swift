@@ -118,6 +118,23 @@ import Testing
         #expect(made.encode("The quick brown fox") == own.encode("The quick brown fox"))
     }
 
+    /// A model of its own has its conversations written by the template beside the tokenizer.
+    @Test func newModelsReadConversations() throws {
+        let folder = ScratchFolder(), turns = #"[{"role": "user", "content": "fox?"}, {"role": "assistant", "content": "dog"}]"#
+        let text = try folder.write("talk.jsonl", String(repeating: #"{"messages": "# + turns + "}\n", count: 8))
+        let configuration = try TrainingConfiguration(
+            yaml: """
+                model: {vocabulary_size: 320, width: 16, layers: 1, heads: 2, context_length: 128}
+                data: {train: [\(text)], tokenizer: \(Self.goldens)chat, sequence_length: 128}
+                objective: {kind: instruction}
+                schedule: {total_steps: 2, warmup_steps: 1}
+                batch: {micro: 1, accumulate: 1}
+                checkpoint: {directory: \(folder.path)/run}
+                """, subject: "test")
+        let (run, losses) = try Self.run(configuration)
+        #expect(run.step == 2 && losses.allSatisfy { $0 > 0 })
+    }
+
     /// Weights that are spoilt on the way make the loss jump: the run goes back to a checkpoint before, and passes over the batches between.
     @Test func aSpikeSendsTheRunBack() throws {
         let folder = ScratchFolder()

@@ -31,7 +31,8 @@ package struct DocumentEncoder: Sendable {
             return ids
         case .conversation(let messages):
             guard let template else {
-                throw document.error("messages need a chat template, and the model has none", remedy: "give texts, or a model with a chat template")
+                throw document.error(
+                    "messages need a chat template, and none comes with the tokenizer", remedy: "give texts, or a tokenizer with a chat template")
             }
             let text = try rendered(messages[...], template, prompt: false, document), ids = encoded(text)
             return marksAnswers ? try marked(ids, text, messages, template, document) : ids

@@ -85,10 +85,19 @@ struct TrainingParts {
                 throw InputError(
                     "data.tokenizer", "text needs a tokenizer, and the model comes without one", remedy: "give a folder with tokenizer.json, or .bin files")
             }
-            template = try source?.chatTemplate().map { (text) throws(InputError) in try ChatTemplate(source: text, name: source!.path + ": chat template") }
+            template = try chatTemplate()
         }
         return DataRecipe(
             training: configuration, model: description, tokenizer: tokenizer, template: template, scratchFolder: scratchFolder, threads: threads)
+    }
+
+    /// That beside the tokenizer, where it is not the model's, or else the model's own.
+    private func chatTemplate() throws(InputError) -> ChatTemplate? {
+        if let path = configuration.data.tokenizer, let text = try ModelSource.chatTemplate(path: path) {
+            return try ChatTemplate(source: text, name: path + ": chat template")
+        }
+        guard let source, let text = try source.chatTemplate() else { return nil }
+        return try ChatTemplate(source: text, name: source.path + ": chat template")
     }
 
     /// The model and the data in a few words.
