@@ -186,6 +186,24 @@ import Testing
         }
     }
 
+    @Test func changesAreListed() throws {
+        func mixture(_ rate: String) throws -> TrainingConfiguration {
+            try read(Self.least, ["objective.mixture=[{kind: causal}, {kind: masked, mask_rate: \(rate)}]"])
+        }
+        let before = try mixture("0.2"), text = before.json.serialized(), earlier = try JSON(parsing: Array(text.utf8), subject: "state.json")
+        #expect(before.changes(since: earlier).isEmpty)
+        var after = before
+        (after.optimizer.betas, after.precision.compute, after.checkpoint.keep) = ([0.8, 0.95], .f32, 5)
+        let expected = [
+            "optimizer.betas is [0.8, 0.95] and was [0.9, 0.95]", "precision.compute is f32 and was bf16", "checkpoint.keep is 5 and was 3",
+        ]
+        #expect(after.changes(since: earlier) == expected)
+        let parts = try mixture("0.3").changes(since: earlier)
+        #expect(parts.count == 1 && parts[0].contains("{kind: masked, mask_rate: 0.3, weight: 1}] and was"), "\(parts)")
+        // A key that the checkpoint knew nothing of.
+        #expect(after.changes(since: .object([:])).isEmpty)
+    }
+
     @Test func theDocumentationListsEveryKey() throws {
         let path = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
         let page = String(decoding: try FileReader.contents(of: "/\(path)/docs/configuration.md"), as: UTF8.self)

@@ -74,6 +74,21 @@ import Testing
         #expect(zip(one.optimizer.storages, two.optimizer.storages).allSatisfy { $0.bytes.elementsEqual($1.bytes) })
     }
 
+    /// A run may go on with other settings, and says which.
+    @Test func resumingTellsWhatHasChanged() throws {
+        let folder = ScratchFolder(), backend = try #require(CPUBackend(threads: 1))
+        _ = try Self.run(Self.configuration("llama/llama-mha", folder, steps: 50), until: 2)
+        func notes(_ settings: [String]) throws -> [String] {
+            var notes: [String] = []
+            _ = try TrainingRun(Self.configuration("llama/llama-mha", folder, steps: 50, settings), on: backend, resumes: true) { notes.append($0) }
+            return notes.filter { $0.contains("other settings") }
+        }
+        #expect(try notes([]).isEmpty)
+        let expected = "step-00000002 was made by other settings: optimizer.learning_rate is 0.002 and was 0.001, batch.micro is 1 and was 2"
+        let found = try notes(["batch.micro=1", "optimizer.learning_rate=2e-3"])
+        #expect(found.count == 1 && found[0].hasSuffix(expected), "\(found)")
+    }
+
     /// The finished model is one that loads, with the run's weights.
     @Test(arguments: ["llama/qwen2-bias", "families/gemma-multi-query"]) func finishedModelLoads(name: String) throws {
         let folder = ScratchFolder()

@@ -31,7 +31,12 @@ extension TrainingConfiguration {
 
 extension TrainingConfiguration.Objective: ConfigurationSection, ConfigurationValue {
     static var typeName: String { "a mapping of the keys of this section" }
-    var yaml: String { "{kind: \(kind.rawValue), weight: \(weight.yaml)}" }
+
+    /// Kind and weight, and what else is not at its default.
+    var yaml: String {
+        let defaults = Self(), written = Self.keys.filter { ["kind", "weight"].contains($0.name) || $0.value(self) != $0.value(defaults) }
+        return "{" + written.map { "\($0.name): \($0.value(self).string ?? "null")" }.joined(separator: ", ") + "}"
+    }
 
     init(_ node: ConfigurationNode) throws(InputError) {
         self.init()

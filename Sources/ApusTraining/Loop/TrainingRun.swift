@@ -91,6 +91,8 @@ package final class TrainingRun {
             step: 0, totalSteps: configuration.schedule.totalSteps,
             flopsPerToken: 3 * Double(parts.description.flopsPerToken(context: configuration.data.sequenceLength)))
         if let checkpoint {
+            let changes = configuration.changes(since: checkpoint.state.configuration)
+            if !changes.isEmpty { notify("\(checkpoint.path) was made by other settings: \(changes.joined(separator: ", "))") }
             try restore(checkpoint)
             earlierSeconds = checkpoint.state.elapsedSeconds
         }
