@@ -57,10 +57,14 @@ extension ModelConversion {
             if config["\(token)_token_id"] == nil { config["\(token)_token_id"] = try source.gguf?.int(key).map { .integer($0) } ?? .null }
         }
         var reader = ConfigReader(path: source.path, config, tensors: Set(transfers.map(\.plan.name)))
-        let modelType = config["model_type"]?.string ?? ""
-        try check(
-            source, source.description, says: family.description(of: &reader), what: "the configuration of \(modelType)",
-            remedy: "convert to a .gguf file")
+        let what = "the configuration of \(config["model_type"]?.string ?? "")", remedy = "convert to a .gguf file"
+        let written: DecoderDescription
+        do throws(InputError) {
+            written = try family.description(of: &reader)
+        } catch {
+            throw InputError(source.path, "\(what) cannot hold it: \(error.location.map { $0 + " " } ?? "")\(error.rule)", remedy: remedy)
+        }
+        try check(source, source.description, says: written, what: what, remedy: remedy)
         return config
     }
 
