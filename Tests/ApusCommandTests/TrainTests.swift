@@ -52,6 +52,7 @@ import Testing
         #expect(try folder.haveSameModel(folder.run, whole))
         // What is finished stays so.
         #expect(try apus(going).json()["step"]?.int == last)
+        #expect(try apus(going.filter { !["--output", "json"].contains($0) }).output == "step \(last), the run is finished\n")
         #expect(try folder.haveSameModel(folder.run, whole))
     }
 

@@ -33,7 +33,8 @@ struct TrainVerb: ParsableCommand {
             let result = try run.run(shouldStop: { Interrupts.pending != nil }) { progress in
                 printError(progress.line(width: isTerminal ? 100 : 200))
             }
-            output.text("step \(result.step), loss \(result.loss.map { decimal($0, 4) } ?? "-"), \(decimal(result.tokensPerSecond, 0)) tokens/s")
+            let isDone = result.loss == nil && !result.wasStopped, loss = result.loss.map { decimal($0, 4) } ?? "-"
+            output.text("step \(result.step), " + (isDone ? "the run is finished" : "loss \(loss), \(decimal(result.tokensPerSecond, 0)) tokens/s"))
             output.json([
                 "loss": result.loss.map { .number($0) } ?? .null, "step": .integer(result.step), "tokens": .integer(result.tokens),
                 "tokens_per_second": .number(result.tokensPerSecond), "peak_rss_bytes": .integer(peakResidentBytes()),
