@@ -62,7 +62,9 @@ extension TrainingConfiguration.Objective: ConfigurationSection, ConfigurationVa
                 "span_corruption: the id for the first span, those of further spans below it; null: that of <extra_id_0>"),
             ConfigurationKey("mode_token", \.modeToken, .optional(.atLeast(0)), "an id in front of each sequence that tells the objective (UL2); null: none"),
             ConfigurationKey("weight", \.weight, .above(0), "in a mixture: how many sequences have this objective, as a share of all weights"),
-            ConfigurationKey("label_smoothing", \.labelSmoothing, .from(0, below: 1), "the share of the target that is spread evenly over the vocabulary"),
+            ConfigurationKey(
+                "label_smoothing", \.labelSmoothing, .from(0, below: 1),
+                "the share of the target that is spread evenly over the vocabulary; the training loss has it, the validation loss does not"),
             ConfigurationKey("mixture", \.mixture, "objectives, each with its `kind` and `weight`; they stand instead of `kind`"),
         ]
     }

@@ -78,7 +78,9 @@ extension TrainingConfiguration.Recompute: ConfigurationSection {
 extension TrainingConfiguration.Stability: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
-            ConfigurationKey("z_loss", \.zLoss, .between(0, 1000), "factor of log² of the softmax's divisor, added to the loss (PaLM: 1e-4)"),
+            ConfigurationKey(
+                "z_loss", \.zLoss, .between(0, 1000),
+                "factor of log² of the softmax's divisor, added to the loss, but not to what is shown of it (PaLM: 1e-4)"),
             ConfigurationKey("embedding_gradient_scale", \.embeddingGradientScale, .between(0, 1), "factor of the embedding's gradient (GLM-130B: 0.1)"),
             ConfigurationKey("spike_rollback", \.spikeRollback, "go back to a checkpoint before a spike of the loss and pass over its batches (PaLM)"),
         ]
