@@ -74,6 +74,17 @@ import Testing
         #expect(zip(one.optimizer.storages, two.optimizer.storages).allSatisfy { $0.bytes.elementsEqual($1.bytes) })
     }
 
+    @Test(
+        arguments: [
+            ("families/gpt2-small", "attn_pdrop is 0.1, embd_pdrop is 0.1, resid_pdrop is 0.1"), ("llama/llama-mha", nil),
+        ] as [(String, String?)])
+    func dropoutThatIsAskedForIsNamed(name: String, keys: String?) throws {
+        let folder = ScratchFolder(), configuration = try Self.configuration(name, folder, steps: 50)
+        var notes: [String] = []
+        _ = try TrainingRun(configuration, on: try #require(CPUBackend(threads: 1)), resumes: false) { notes.append($0) }
+        #expect(notes.filter { $0.contains("dropout") } == keys.map { ["\(Self.goldens)\(name)/config.json: dropout is not applied: \($0)"] } ?? [])
+    }
+
     /// A run may go on with other settings, and says which.
     @Test func resumingTellsWhatHasChanged() throws {
         let folder = ScratchFolder(), backend = try #require(CPUBackend(threads: 1))

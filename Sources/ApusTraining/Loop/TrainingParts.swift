@@ -19,6 +19,10 @@ struct TrainingParts {
         self.configuration = configuration
         source = try configuration.model.from.map { (path) throws(InputError) in try ModelSource(path: path) }
         for note in source?.notes ?? [] { notify(note) }
+        if let source {
+            let keys = try source.dropoutKeys()
+            if !keys.isEmpty { notify("\(source.path)/config.json: dropout is not applied: \(keys.joined(separator: ", "))") }
+        }
         description = try Self.description(configuration, source, notify)
         if let limit = description.positionLimit, configuration.data.sequenceLength > limit {
             throw InputError(
