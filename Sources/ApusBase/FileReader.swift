@@ -10,7 +10,8 @@ package final class FileReader: Sendable {
     private let descriptor: Int32
 
     package init(path: String) throws(InputError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // A FIFO without a writer would be waited for; regular files do not know the flag.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw InputError(path, "cannot be opened: \(systemMessage(errno))", remedy: "check the path and its permissions")
         }

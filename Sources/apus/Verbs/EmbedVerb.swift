@@ -14,7 +14,7 @@ struct EmbedVerb: ParsableCommand {
     @OptionGroup var options: ModelOptions
     @OptionGroup var output: OutputOptions
     @Option(name: .long, parsing: .upToNextOption, help: "Texts; one that starts with a dash is given as --text=-a.") var text: [String] = []
-    @Option(name: .long, help: "A file of texts, one a line.") var file: String?
+    @Option(name: .long, help: "A file of texts, one a line; - is standard input.") var file: String?
 
     func validate() throws {
         guard text.isEmpty != (file == nil) else { throw ValidationError("give either --text or --file") }
@@ -39,7 +39,7 @@ struct EmbedVerb: ParsableCommand {
     /// Line by line what the file holds, empty lines too: the vectors stand in the order of the lines.
     private func texts() throws -> [String] {
         guard let file else { return text }
-        let bytes = try FileReader.contents(of: file)
+        let bytes = try textBytes(of: file)
         guard !bytes.isEmpty else { throw InputError(file, "holds no text") }
         let lines = bytes.last == 0x0A ? bytes.dropLast() : bytes[...]
         return lines.split(separator: 0x0A, omittingEmptySubsequences: false).map {

@@ -12,7 +12,7 @@ struct GenerateVerb: ParsableCommand {
     @OptionGroup var sampling: SamplingOptions
     @OptionGroup var output: OutputOptions
     @Option(name: .shortAndLong, parsing: .unconditional, help: "The text to continue.") var prompt: String?
-    @Option(name: .long, help: "A file with the text to continue.") var promptFile: String?
+    @Option(name: .long, help: "A file with the text to continue; - is standard input.") var promptFile: String?
     @Flag(name: .long, help: "Put the prompt into the model's chat template.") var chat = false
     @Option(name: .long, parsing: .unconditional, help: "The system message of a chat.") var system: String?
 
@@ -34,7 +34,7 @@ struct GenerateVerb: ParsableCommand {
     }
 
     func run() throws {
-        let text = try prompt ?? String(decoding: FileReader.contents(of: promptFile!), as: UTF8.self)
+        let text = try prompt ?? String(decoding: textBytes(of: promptFile!), as: UTF8.self)
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
         let ids = try promptIDs(text, loaded.source, tokenizer)
         let maxTokens = sampling.maxTokens ?? 128, cacheType = options.run.cacheType(for: loaded.decoder), start = ContinuousClock.now

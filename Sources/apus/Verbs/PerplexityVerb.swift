@@ -12,7 +12,7 @@ struct PerplexityVerb: ParsableCommand {
 
     @OptionGroup var options: ModelOptions
     @OptionGroup var output: OutputOptions
-    @Option(name: .long, help: "The text.") var file: String
+    @Option(name: .long, help: "A file with the text; - is standard input.") var file: String
     @Option(name: .long, help: "Tokens of a chunk.") var context = 512
 
     func validate() throws {
@@ -23,8 +23,7 @@ struct PerplexityVerb: ParsableCommand {
 
     func run() throws {
         let (loaded, tokenizer) = try options.loadDecoderAndTokenizer()
-        let bytes = try FileReader.contents(of: file)
-        let ids = tokenizer.encode(document: bytes)
+        let bytes = try textBytes(of: file), ids = tokenizer.encode(document: bytes)
         let start = ContinuousClock.now
         let result = try Perplexity.of(
             ids, context: context, bos: tokenizer.addsBOS ? tokenizer.bos : nil, model: loaded.decoder, backend: loaded.backend,

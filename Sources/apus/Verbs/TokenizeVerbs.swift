@@ -9,7 +9,7 @@ struct TokenizeVerb: ParsableCommand {
     @Option(name: .shortAndLong, help: "A .gguf file or a folder with tokenizer.json, tokenizer.model or vocab.txt.") var model: String
     @OptionGroup var output: OutputOptions
     @Option(name: .long, parsing: .unconditional, help: "The text.") var text: String?
-    @Option(name: .long, help: "A file with the text, its bytes taken as they are.") var file: String?
+    @Option(name: .long, help: "A file with the text, its bytes taken as they are; - is standard input.") var file: String?
     @Flag(name: .long, help: "Add no BOS or EOS.") var noSpecial = false
     @Flag(name: .long, help: "Take the text of special tokens as those tokens.") var parseSpecial = false
     @Option(name: .long, help: "BPE-dropout: pass over merges with this probability.") var dropout: Double?
@@ -25,7 +25,7 @@ struct TokenizeVerb: ParsableCommand {
 
     func run() throws {
         let tokenizer = try ModelSource.tokenizer(path: try Environment.modelPath(model))
-        let bytes = if let text { Array(text.utf8) } else { try FileReader.contents(of: file!) }
+        let bytes = if let text { Array(text.utf8) } else { try textBytes(of: file!) }
         let ids =
             if let sampling {
                 try tokenizer.encode(bytes, sampling: sampling, seed: seed, addSpecial: !noSpecial, parseSpecial: parseSpecial)
