@@ -14,7 +14,7 @@ struct Apus: ParsableCommand {
     static func main() {
         Interrupts.install()
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(separatingStops(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as InputError {
             printError("apus: \(error)")

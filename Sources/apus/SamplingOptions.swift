@@ -14,7 +14,10 @@ struct SamplingOptions: ParsableArguments {
     @Option(name: .long, parsing: .unconditional, help: "Subtracted from the logits of generated tokens.") var presencePenalty: Float = 0
     @Option(name: .long, parsing: .unconditional, help: "Subtracted from the logits of generated tokens, for each time.") var frequencyPenalty: Float = 0
     @Option(name: .long, help: "The same seed gives the same text.") var seed: UInt64 = 0
-    @Option(name: .long, parsing: .unconditionalSingleValue, help: "A string that ends the text; may be given more than once.") var stop: [String] = []
+    @Option(
+        name: .long, parsing: .unconditionalSingleValue,
+        help: "Strings that end the text; one that begins with a dash comes first or is given as --stop=-a.")
+    var stop: [String] = []
     @Option(name: .long, parsing: .unconditionalSingleValue, help: "ID=VALUE is added to a token's logit; may be given more than once.") var logitBias:
         [String] = []
 

@@ -51,6 +51,11 @@ import Testing
         let object = try json("--logit-bias", "2=-inf", "--logit-bias", "0=-inf", "--max-tokens", "60", "--stop", "never", "--stop", stop)
         #expect(object["finish_reason"] == .string("stop"))
         #expect(object["text"]!.string! == String(whole.prefix { String($0) != stop }))
+        // The values of one flag, before other options and behind them.
+        for list in [["--stop", "-x", "never", stop], ["--stop=never", stop], ["--stop", "never", stop, "--seed", "1"], ["--stop", stop, "--stop", "-x"]] {
+            let listed = try apus(base + endless + ["--max-tokens", "60", "--output", "json"] + list).json()
+            #expect(listed["text"] == object["text"] && listed["finish_reason"] == .string("stop"))
+        }
     }
 
     @Test func biasForcesAndForbidsTokens() throws {

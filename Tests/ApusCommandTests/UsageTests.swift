@@ -10,6 +10,8 @@ import Testing
         ["generate", "--model", chatModel, "--prompt", "a", "--system", "b"],
         ["generate", "--model", chatModel, "--prompt", "a", "--adapter", "b"],
         ["generate", "--model", chatModel, "--prompt", "a", "--samples", "2", "--beams", "2"],
+        ["generate", "--model", chatModel, "--prompt", "a", "b"], ["generate", "--model", chatModel, "--prompt", "--stop", "b"],
+        ["generate", "--model", chatModel, "--prompt", "a", "--stop", "b", "-c"], ["generate", "--model", chatModel, "--prompt", "a", "--stop"],
         ["score", "--model", chatModel], ["score", "--model", chatModel, "--ids", "1,x"], ["score", "--model", chatModel, "--ids", ""],
         ["tokenize", "--model", chatModel], ["detokenize", "--model", chatModel], ["detokenize", "--model", chatModel, "--ids", "1,,2"],
         ["perplexity", "--model", chatModel], ["perplexity", "--model", chatModel, "--file", "x", "--context", "3"],
