@@ -47,12 +47,7 @@ final class Arena {
             mark.chunk += 1
             mark.used = 0
         }
-        if mark.chunk == chunks.count {
-            guard let storage = backend.allocate(byteCount: max(byteCount, 16 << 20)) else {
-                fatalError("no memory for \(byteCount) bytes of activations")
-            }
-            chunks.append(storage)
-        }
+        if mark.chunk == chunks.count { chunks.append(backend.allocate(byteCount: max(byteCount, 16 << 20), for: "activations")) }
         defer { mark.used += byteCount }
         return (chunks[mark.chunk], mark.used)
     }

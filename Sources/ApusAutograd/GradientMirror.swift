@@ -13,11 +13,8 @@ final class GradientMirror {
     private var written: [Rect] = []
 
     init(_ original: Storage, on backend: any Backend) {
-        guard let storage = backend.allocate(byteCount: original.byteCount) else {
-            fatalError("no memory for \(original.byteCount) bytes of gradients of activations")
-        }
         self.original = original
-        self.storage = storage
+        storage = backend.allocate(byteCount: original.byteCount, for: "gradients of activations")
     }
 
     /// The gradient of a view, zeros filled in where none was written; nil where all of it is zero.

@@ -14,7 +14,7 @@ extension Tape {
     /// Room for logits, kept from pass to pass: new memory would have its pages cleared each time.
     private func logitStorage(byteCount: Int) -> Storage {
         if let logits, logits.byteCount >= byteCount { return logits }
-        guard let storage = base.allocate(byteCount: byteCount) else { fatalError("no memory for \(byteCount) bytes of logits") }
+        let storage = base.allocate(byteCount: byteCount, for: "logits")
         logits = storage
         return storage
     }

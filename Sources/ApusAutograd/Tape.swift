@@ -133,7 +133,7 @@ package final class Tape {
     /// The gradient of `ScoreBias.distances`.
     func distanceGradient(_ distances: Storage) -> Storage {
         if let gradient = distanceGradients[ObjectIdentifier(distances)] { return gradient }
-        guard let gradient = base.allocate(byteCount: distances.byteCount) else { fatalError("no memory for gradients of distances") }
+        let gradient = base.allocate(byteCount: distances.byteCount, for: "gradients of distances")
         distanceGradients[ObjectIdentifier(distances)] = gradient
         return gradient
     }
@@ -142,8 +142,7 @@ package final class Tape {
     func scratchRows(count: Int, width: Int) -> Rows {
         let byteCount = count * width * 4
         if scratch.map({ $0.byteCount < byteCount }) ?? true {
-            guard let storage = base.allocate(byteCount: byteCount) else { fatalError("no memory for \(byteCount) bytes of gradients") }
-            scratch = storage
+            scratch = base.allocate(byteCount: byteCount, for: "gradients")
         }
         return Rows(scratch!, count: count, width: width)
     }

@@ -14,10 +14,7 @@ package final class Workspace {
     package func rows(_ slot: Slot, count: Int, width: Int) -> Rows {
         let stride = slot == .angles || slot == .logits ? width : Self.stride(width), byteCount = count * stride * 4
         if storages[slot.rawValue].map({ $0.byteCount < byteCount }) ?? true {
-            guard let storage = backend.allocate(byteCount: byteCount) else {
-                fatalError("no memory for \(byteCount) bytes of activations (\(slot))")
-            }
-            storages[slot.rawValue] = storage
+            storages[slot.rawValue] = backend.allocate(byteCount: byteCount, for: "activations (\(slot))")
         }
         return Rows(storages[slot.rawValue]!, count: count, width: width, stride: stride)
     }

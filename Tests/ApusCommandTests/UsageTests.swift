@@ -92,6 +92,20 @@ import Testing
         #expect(result.errors.hasPrefix("apus: " + message), "\(result.errors)")
     }
 
+    @Test func aLackOfMemoryIsAnError() throws {
+        let path = "/tmp/apus-long-\(getpid()).txt"
+        defer { unlink(path) }
+        let file = try AtomicFile(path: path)
+        try file.write(Array(String(repeating: "a ", count: 1_000_000).utf8))
+        try file.commit()
+        // Enough for keys and values, but not for activations of two million tokens that run together.
+        let script = "ulimit -v 1400000; exec \"$0\" generate --model \"$1\" --prompt-file \"$2\" --max-tokens 1 --threads 1"
+        let command = try RunningCommand(["-c", script, RunningCommand.path, goldens + "/t5/t5-small", path], binary: "/bin/sh")
+        #expect(try command.wait() == 1 && command.output.isEmpty)
+        #expect(command.errors.hasPrefix("apus: memory, at activations (") && command.errors.hasSuffix("or free memory\n"), "\(command.errors)")
+        #expect(command.errors.count { $0 == "\n" } == 1)
+    }
+
     @Test func helpIsThereForEveryVerb() throws {
         for verb in ["generate", "chat", "tokenize", "detokenize", "score", "perplexity", "inspect", "bench", "convert", "embed"] {
             let result = try apus(verb, "--help")

@@ -20,7 +20,7 @@ final class StoreOperation: Operation {
     func add(_ tape: Tape, keys: Rows, values: Rows) {
         guard let gradients else {
             let made = [keys, values].map { rows in
-                guard let storage = tape.allocate(byteCount: rows.count * rows.width * 4) else { fatalError("no memory for gradients of keys and values") }
+                let storage = tape.allocate(byteCount: rows.count * rows.width * 4, for: "gradients of keys and values")
                 let target = Rows(storage, count: rows.count, width: rows.width)
                 tape.base.scale(rows, by: 1, adding: nil, into: target)
                 return target
