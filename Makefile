@@ -11,13 +11,16 @@ build:
 run:
 	@scripts/run.sh "$(CACHE)/models"
 
-# Test data of llama.cpp and some small models are fetched once; without a network the tests that need them are skipped, and say so.
+# What tests need is installed and fetched once; without root or a network the tests that lack it are skipped, and that is said. With
+# NO_SKIPS=1 data that cannot be fetched are an error.
+missing = || { echo "$(1) could not be fetched: $(if $(NO_SKIPS),no test may be skipped,the tests that need it are skipped)" >&2$(if $(NO_SKIPS),; exit 1); }
 test:
 	scripts/test-run.sh
-	scripts/fetch-test-data.sh "$(CACHE)/tests" || echo "test data could not be fetched: the tests that need it are skipped" >&2
-	scripts/fetch-model.sh "$(CACHE)/models" >/dev/null || echo "the model could not be fetched: the tests that need it are skipped" >&2
-	scripts/fetch-encoder.sh "$(CACHE)/models" >/dev/null || echo "the encoder could not be fetched: the tests that need it are skipped" >&2
-	scripts/fetch-gemma.sh "$(CACHE)/models" >/dev/null || echo "Gemma 3 could not be fetched: the tests that need it are skipped" >&2
+	scripts/test-packages.sh || echo "the system's packages could not be installed: what needs them is skipped" >&2
+	scripts/fetch-test-data.sh "$(CACHE)/tests" $(call missing,test data)
+	scripts/fetch-model.sh "$(CACHE)/models" >/dev/null $(call missing,the model)
+	scripts/fetch-encoder.sh "$(CACHE)/models" >/dev/null $(call missing,the encoder)
+	scripts/fetch-gemma.sh "$(CACHE)/models" >/dev/null $(call missing,Gemma 3)
 	APUS_TEST_CACHE="$(CACHE)/tests" APUS_TEST_MODELS="$(CACHE)/models" swift test $(FLAGS) --skip ApusHubTests
 	swift test $(FLAGS) --skip-build --filter ApusHubTests
 

@@ -5,6 +5,27 @@ fail() {
     exit 1
 }
 
+# Debian's packages that a build needs and that are missing: git, and for the toolchain a C++ library with headers and a linker.
+missing_build_packages() {
+    command -v git >/dev/null || echo git
+    { command -v ld >/dev/null && echo '#include <vector>' | clang -x c++ -fsyntax-only - 2>/dev/null; } || echo g++
+}
+
+# install_packages PACKAGE…: installs Debian's packages, as root or by sudo.
+install_packages() {
+    [ $# -gt 0 ] || return 0
+    local install="apt-get update && apt-get install --yes --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "these are missing: $* (Debian's names); install them with your system's package manager and run this again"
+    echo "installing $*" >&2
+    if [ "$(id -u)" = 0 ]; then
+        sh -c "$install" >&2
+    elif command -v sudo >/dev/null && { [ -t 0 ] || sudo --non-interactive true 2>/dev/null; }; then
+        sudo sh -c "$install" >&2
+    else
+        fail "these packages are missing: $*; as root, run: $install"
+    fi || fail "the packages could not be installed; see above, or as root run: $install"
+}
+
 # make_work FOLDER PREFIX MEGABYTES: makes FOLDER and in it a work folder, $work, that goes when the script ends.
 make_work() {
     mkdir -p "$1" 2>/dev/null || fail "cannot make the folder $1; check the path and its permissions, or set XDG_CACHE_HOME to a folder that you may write to"

