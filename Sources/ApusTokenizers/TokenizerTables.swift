@@ -94,7 +94,16 @@ extension Tokenizer {
                 tables.subject, at: "tokenizer.ggml.token_type",
                 "\(tables.tokenTypes.count) types for \(count) tokens; there must be one each")
         }
-        return tables.tokenTypes.map { UInt8(exactly: $0).flatMap(Vocabulary.Kind.init) ?? .undefined }
+        var kinds: [Vocabulary.Kind] = []
+        for (id, type) in tables.tokenTypes.enumerated() {
+            guard let kind = UInt8(exactly: type).flatMap(Vocabulary.Kind.init) else {
+                throw InputError(
+                    tables.subject, at: "tokenizer.ggml.token_type", "token \(id) is of type \(type), which is not from 0 to 6",
+                    remedy: "convert the model again")
+            }
+            kinds.append(kind)
+        }
+        return kinds
     }
 
     private static func namedTokens(_ tables: TokenizerTables, _ vocabulary: Vocabulary) throws(InputError) -> NamedTokens {
