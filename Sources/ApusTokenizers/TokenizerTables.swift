@@ -80,6 +80,13 @@ extension Tokenizer {
         preTokenizer.addsPrefixSpace = tables.addsSpacePrefix ?? false
         let model = try ByteLevelBPE(
             vocabulary: vocabulary, merges: tables.merges, ignoresMerges: recipe.ignoresMerges, unknown: nil, subject: subject)
+        // A vocabulary of single bytes alone needs none.
+        let longer = (0..<vocabulary.count).first { vocabulary.kinds[$0] == .normal && vocabulary.string($0).count > 1 }
+        if tables.merges.count == 0, let id = longer {
+            throw InputError(
+                subject, at: "tokenizer.ggml.merges", "there are none, and token \(id), \"\(vocabulary.string(id))\", is made by merges",
+                remedy: "convert the model again")
+        }
         return Parts(
             vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: SpecialTokens(vocabulary: vocabulary), preTokenizer: preTokenizer,
             decoder: .byteLevel, prefix: try edge(tables.addsBOS ?? recipe.addsBOS, named.bos, "BOS", subject),

@@ -149,6 +149,12 @@ func tables(tokens: [String] = [], merges: [String] = [], special: [(String, Int
         ("token_type", { $0.tokenTypes.removeLast() }),
         ("token_type: token 7 is of type 77", { $0.tokenTypes[7] = 77 }),
         ("token_type: token 255 is of type -1", { $0.tokenTypes[255] = -1 }),
+        (
+            "merges: there are none, and token 256, \"ab\"",
+            {
+                $0.tokens.append("ab".utf8); $0.tokenTypes.append(1)
+            }
+        ),
         ("bos_token_id", { $0.bos = 256 }),
         ("eos_token_id", { $0.eos = -1 }),
         ("add_bos_token", { $0.addsBOS = true }),
