@@ -72,7 +72,12 @@ import Testing
         try file.commit()
         let fromFile = try apus("generate", "--model", chatModel, "--prompt-file", path, "--max-tokens", "6")
         #expect(try apus(base + ["--max-tokens", "6"]).output == fromFile.output)
-        #expect(try json("--max-tokens", "0")["finish_reason"] == .string("length"))
+    }
+
+    @Test func aPromptThatIsNotRunHasNoSpeed() throws {
+        let object = try json("--max-tokens", "0")
+        #expect(object.keys == keys && object["finish_reason"] == .string("length") && object["prompt_tokens_per_second"] == .null)
+        #expect(try apus(base + ["--max-tokens", "0"]).errors.hasPrefix("7 prompt tokens, 0 generated at "))
     }
 
     @Test func chatAppliesTheTemplate() throws {

@@ -41,7 +41,7 @@ struct GenerateVerb: ParsableCommand {
         // An encoder reads the prompt, if there is one, and the decoder begins a text of its own.
         let encoder = loaded.decoder.description.encoder
         let memory = try encoder.map { _ in try EncoderMemory(loaded.decoder, encoding: ids, cacheType: cacheType) }
-        let encodeSeconds = start.duration(to: .now).seconds, prompt = encoder.map { [Int32($0.startToken)] } ?? ids
+        let encodeSeconds = memory == nil ? 0 : start.duration(to: .now).seconds, prompt = encoder.map { [Int32($0.startToken)] } ?? ids
         let room = loaded.room(sampling.context, atMost: prompt.count + maxTokens)
         if let samples {
             let result = try SampledChoices(
@@ -70,7 +70,8 @@ struct GenerateVerb: ParsableCommand {
     /// Prints what there is to say at the end; the text of a single answer is on the screen already.
     private func report(_ choices: [Choice], _ promptTokens: Int, _ promptSeconds: Double, _ decodeSeconds: Double, _ loadSeconds: Double) {
         let count = choices.reduce(0) { $0 + $1.ids.count }
-        let promptRate = Double(promptTokens) / max(promptSeconds, 1e-9)
+        // With --max-tokens 0 the prompt is not run.
+        let promptRate = promptSeconds > 0 ? Double(promptTokens) / promptSeconds : nil
         let decoded = choices.reduce(0) { $0 + max($1.ids.count - 1, 0) }
         let rate = decoded > 0 ? Double(decoded) / max(decodeSeconds, 1e-9) : 0
         let isSingle = samples == nil && beams == nil
@@ -79,8 +80,9 @@ struct GenerateVerb: ParsableCommand {
             output.text("--- \(index + 1)" + (choice.score.map { ", score \(decimal($0, 4))" } ?? "") + "\n" + choice.text)
         }
         if output.output == .text {
+            let promptSpeed = promptRate.map { " at \(decimal($0, 1)) tokens/s" } ?? ""
             printError(
-                "\(promptTokens) prompt tokens at \(decimal(promptRate, 1)) tokens/s, \(count) generated at \(decimal(rate, 1)) tokens/s, "
+                "\(promptTokens) prompt tokens\(promptSpeed), \(count) generated at \(decimal(rate, 1)) tokens/s, "
                     + "loaded in \(decimal(loadSeconds, 3)) s")
         }
         var object = members(choices[0])
@@ -88,7 +90,7 @@ struct GenerateVerb: ParsableCommand {
         object["prompt_tokens"] = .integer(promptTokens)
         object["generated_tokens"] = .integer(count)
         object["load_seconds"] = .number(loadSeconds)
-        object["prompt_tokens_per_second"] = .number(promptRate)
+        object["prompt_tokens_per_second"] = promptRate.map { .number($0) } ?? .null
         object["tokens_per_second"] = .number(rate)
         if !isSingle { object["choices"] = .array(choices.map { .object(members($0)) }) }
         output.json(object)
