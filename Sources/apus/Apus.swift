@@ -5,7 +5,7 @@ import Glibc
 @main
 struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apus", abstract: "Run, serve, train and adapt language models.",
+        commandName: "apus", abstract: "Run, serve, train and adapt language models.", version: "0.1.0",
         subcommands: [
             GenerateVerb.self, ChatVerb.self, TokenizeVerb.self, DetokenizeVerb.self, PerplexityVerb.self, ScoreVerb.self, InspectVerb.self, BenchVerb.self,
             PullVerb.self, ConvertVerb.self, EmbedVerb.self, TokenizerVerb.self, DataVerb.self, TrainVerb.self,

@@ -106,6 +106,11 @@ import Testing
         #expect(command.errors.count { $0 == "\n" } == 1)
     }
 
+    @Test func versionIsPrinted() throws {
+        let result = try apus("--version")
+        #expect(result.code == 0 && result.errors.isEmpty && result.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil, "\(result.output)")
+    }
+
     @Test func helpIsThereForEveryVerb() throws {
         for verb in ["generate", "chat", "tokenize", "detokenize", "score", "perplexity", "inspect", "bench", "convert", "embed"] {
             let result = try apus(verb, "--help")
