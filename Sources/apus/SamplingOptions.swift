@@ -10,7 +10,7 @@ struct SamplingOptions: ParsableArguments {
     @Option(name: .long, parsing: .unconditional, help: "Keep the likeliest tokens of this total probability.") var topP: Float = 1
     @Option(name: .long, parsing: .unconditional, help: "Keep tokens at least this fraction as likely as the likeliest.") var minP: Float = 0
     @Option(name: .long, parsing: .unconditional, help: "Locally typical sampling; 1 is off.") var typicalP: Float = 1
-    @Option(name: .long, parsing: .unconditional, help: "Divides the logits of recent tokens; 1 is off.") var repetitionPenalty: Float = 1
+    @Option(name: .long, parsing: .unconditional, help: "Divides the logits of the last 64 tokens; 1 is off.") var repetitionPenalty: Float = 1
     @Option(name: .long, parsing: .unconditional, help: "Subtracted from the logits of generated tokens.") var presencePenalty: Float = 0
     @Option(name: .long, parsing: .unconditional, help: "Subtracted from the logits of generated tokens, for each time.") var frequencyPenalty: Float = 0
     @Option(name: .long, help: "The same seed gives the same text.") var seed: UInt64 = 0
