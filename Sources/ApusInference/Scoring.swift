@@ -17,11 +17,11 @@ public struct Score: Sendable {
         _ ids: [Int32], model: Decoder, backend: CPUBackend, cacheType: DType, memory: EncoderMemory? = nil, prefixLength: Int? = nil,
         logits: (Int, Rows) throws -> Void = { _, _ in }
     ) throws -> Score {
-        guard !ids.isEmpty else { throw InputError("the token ids", "none are given") }
         if let prefixLength, !(0...ids.count).contains(prefixLength) {
             throw InputError("--prefix-length", "\(prefixLength) is not from 0 to the \(ids.count) tokens that are given")
         }
         var score = Score()
+        guard !ids.isEmpty else { return score }
         var failure: (any Error)?
         let stream = try TokenStream(
             model, positions: ids.count, cacheType: cacheType, memory: memory, prefixLength: prefixLength, workspace: Workspace(model.backend))

@@ -18,9 +18,20 @@ import Testing
         let single = try apus("score", "--model", chatModel, "--ids", "5, 6, 7, 8", "--output", "json").json()
         #expect(object["log_likelihood"]!.array!.count == 3 && object["log_likelihood"]!.array![0] == single["log_likelihood"]!.array![0])
         #expect(object["log_likelihood"]!.array![1].double == 0)
+        let logits = "/tmp/apus-logits-\(getpid()).safetensors"
+        defer { unlink(logits) }
+        for (text, empty) in [("[[], [5, 6, 7, 8], []]", ["logits.0", "logits.2"]), ("[[]]", ["logits.0"])] {
+            try write(text)
+            let object = try apus("score", "--model", chatModel, "--ids-file", path, "--logits-out", logits, "--output", "json").json()
+            let likelihoods = try #require(object["log_likelihood"]?.array), matches = try #require(object["greedy_matches"]?.array)
+            #expect(likelihoods[0].double == 0 && matches[0] == .integer(0) && likelihoods.count == matches.count)
+            #expect(likelihoods.count == 1 || likelihoods[1] == single["log_likelihood"]!.array![0] && likelihoods[2].double == 0)
+            let file = String(decoding: try FileReader.contents(of: logits), as: UTF8.self)
+            for name in empty { #expect(file.contains("\"\(name)\":{\"dtype\":\"F32\",\"shape\":[0,320]"), "\(file.prefix(300))") }
+        }
         try write("[5, 6, 7, 8]")
         #expect(try apus("score", "--model", chatModel, "--ids-file", path, "--output", "json").json() == single)
-        for (text, message) in [("[[1], []]", "at list 1: holds no token ids"), ("[]", "no token ids"), ("[1, \"a\"]", "\"a\" is no token id"), ("[1", "")] {
+        for (text, message) in [("[]", "no token ids"), ("[1, \"a\"]", "\"a\" is no token id"), ("[1", "")] {
             try write(text)
             let result = try apus("score", "--model", chatModel, "--ids-file", path)
             #expect(result.code == 1 && result.errors.hasPrefix("apus: \(path)") && result.errors.contains(message), "\(result.errors)")

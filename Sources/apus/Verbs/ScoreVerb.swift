@@ -43,7 +43,7 @@ struct ScoreVerb: ParsableCommand {
             }
             likelihoods.append(.number(score.logLikelihood))
             matches.append(.integer(score.greedyMatches))
-            output.text("log-likelihood \(decimal(score.logLikelihood, 4)), \(score.greedyMatches) of \(sequence.count - 1) tokens greedy")
+            output.text("log-likelihood \(decimal(score.logLikelihood, 4)), \(score.greedyMatches) of \(max(sequence.count - 1, 0)) tokens greedy")
         }
         try writer?.finish()
         output.json(["log_likelihood": .array(likelihoods), "greedy_matches": .array(matches)])
@@ -63,11 +63,7 @@ struct ScoreVerb: ParsableCommand {
         guard let list = json.array else { throw InputError(path, "is \(json.kind), not a list of token ids") }
         guard !list.isEmpty else { throw InputError(path, "holds no token ids") }
         guard list.allSatisfy({ $0.array != nil }) else { return [try numbers(list, path)] }
-        return try list.enumerated().map { index, value in
-            let ids = try numbers(value.array!, path)
-            guard !ids.isEmpty else { throw InputError(path, at: "list \(index)", "holds no token ids") }
-            return ids
-        }
+        return try list.map { try numbers($0.array!, path) }
     }
 
     private func numbers(_ list: [JSON], _ path: String) throws(InputError) -> [Int32] {
