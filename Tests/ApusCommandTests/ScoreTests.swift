@@ -85,4 +85,21 @@ import Testing
         #expect((1e8...1e14).contains(try #require(rates["read_bytes_per_second"]?.double)))
         #expect((1e8...1e14).contains(try #require(rates["f32_operations_per_second"]?.double)))
     }
+
+    /// Where the prefix ends at the start token, it is the context that a model makes of its ids; elsewhere it is another.
+    @Test func prefixSeesItselfInBothDirections() throws {
+        func likelihood(_ arguments: String...) throws -> JSON? {
+            let model = ["score", "--model", goldens + "/families/chatglm-continuation", "--output", "json", "--ids", "75,25,62,14,92,91,4,58,34"]
+            return try apus(model + arguments).json()["log_likelihood"]
+        }
+        let usual = try likelihood()
+        #expect(try likelihood("--prefix-length", "5") == usual)
+        #expect(try likelihood("--prefix-length", "3") != usual)
+        for (model, length, message) in [
+            ("families/chatglm-continuation", "4", "--prefix-length: 4 is not from 0 to the 3 tokens"), ("chat", "2", "is no prefix model"),
+        ] {
+            let result = try apus("score", "--model", goldens + "/" + model, "--ids", "1,2,3", "--prefix-length", length)
+            #expect(result.code == 1 && result.errors.contains(message), "\(result.errors)")
+        }
+    }
 }
