@@ -13,7 +13,8 @@ import Testing
     static let names =
         [
             "llama/llama-mha", "llama/llama-gqa-tied", "llama/llama-linear", "llama/llama-dynamic", "llama/llama-yarn", "llama/llama-llama3",
-            "llama/llama-biases", "llama/mistral-window", "llama/qwen2-bias", "llama/qwen3-norms",
+            "llama/llama-biases", "llama/mistral-window", "llama/mistral-unwindowed", "llama/mistral-tied", "llama/qwen2-bias", "llama/qwen2-windows",
+            "llama/qwen2-yarn", "llama/qwen3-norms", "llama/qwen3-windows", "llama/qwen3-biases",
         ]
         + [
             "gpt2-small", "gpt2-relu", "gpt2-untied", "neox-parallel", "neox-sequential", "neox-unbiased", "bloom-small", "bloom-odd-heads",

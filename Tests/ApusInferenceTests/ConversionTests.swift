@@ -41,7 +41,8 @@ import Testing
         return all
     }
 
-    @Test(arguments: GoldenLogitsTests.names.filter { $0 != "llama/llama-dynamic" })
+    /// GGUF has no words for the scaling of the one, and for the windows of the others.
+    @Test(arguments: GoldenLogitsTests.names.filter { !["llama/llama-dynamic", "llama/qwen2-windows", "llama/qwen3-windows"].contains($0) })
     func keepsLogits(name: String) throws {
         let source = GoldenLogitsTests.folder + name
         let ids = try #require(try JSON(contentsOf: source + "/ids.json").array)[0].array!.map { Int32($0.int!) }

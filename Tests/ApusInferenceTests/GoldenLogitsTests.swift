@@ -12,7 +12,7 @@ import Testing
     static let folder = parentFolder(parentFolder(#filePath)) + "/Goldens/"
     static let names = [
         "llama-mha", "llama-gqa-tied", "llama-linear", "llama-dynamic", "llama-yarn", "llama-llama3", "llama-biases", "mistral-window",
-        "qwen2-bias", "qwen3-norms",
+        "mistral-unwindowed", "mistral-tied", "qwen2-bias", "qwen2-windows", "qwen2-yarn", "qwen3-norms", "qwen3-windows", "qwen3-biases",
     ].map { "llama/" + $0 }
     static let families = [
         "gpt2-small", "gpt2-relu", "gpt2-untied",

@@ -26,6 +26,16 @@ cases = {
     "mistral-window": (MistralConfig, MistralForCausalLM, dict(sliding_window=9, num_key_value_heads=2, head_dim=10)),
     "qwen2-bias": (Qwen2Config, Qwen2ForCausalLM, dict(num_key_value_heads=2, tie_word_embeddings=True)),
     "qwen3-norms": (Qwen3Config, Qwen3ForCausalLM, dict(num_key_value_heads=2, head_dim=20)),
+    "mistral-unwindowed": (MistralConfig, MistralForCausalLM, dict(sliding_window=None, num_key_value_heads=1, head_dim=14)),
+    "mistral-tied": (MistralConfig, MistralForCausalLM, dict(sliding_window=3, num_key_value_heads=4, tie_word_embeddings=True, rms_norm_eps=1e-3)),
+    "qwen2-windows": (Qwen2Config, Qwen2ForCausalLM, dict(num_key_value_heads=1, num_hidden_layers=3, use_sliding_window=True, sliding_window=5,
+                                                          max_window_layers=1)),
+    "qwen2-yarn": (Qwen2Config, Qwen2ForCausalLM, dict(num_key_value_heads=4, **rope(rope_type="yarn", factor=2.0,
+                                                                                    original_max_position_embeddings=32))),
+    "qwen3-windows": (Qwen3Config, Qwen3ForCausalLM, dict(num_key_value_heads=4, num_hidden_layers=3, head_dim=8, use_sliding_window=True,
+                                                          sliding_window=7, max_window_layers=2, tie_word_embeddings=True)),
+    "qwen3-biases": (Qwen3Config, Qwen3ForCausalLM, dict(num_key_value_heads=1, head_dim=18, attention_bias=True,
+                                                         **rope(rope_type="linear", factor=1.5))),
 }
 for seed, (name, (config_class, model_class, keys)) in enumerate(cases.items()):
     torch.manual_seed(seed)
