@@ -27,6 +27,16 @@ import Testing
         #expect(answer["generated_tokens"]?.int == 8)
     }
 
+    @Test func aPlanLeavesNoTrace() throws {
+        let result = try apus(try folder.arguments() + ["--dry-run"]), object = try result.json()
+        #expect(object.keys == ["parameters", "memory_bytes"])
+        let parameters = try #require(object["parameters"]?.int), bytes = try #require(object["memory_bytes"]?.int)
+        #expect(parameters > 0 && bytes > 16 * parameters && result.errors.contains("moments"))
+        #expect(!fileExists(folder.run))
+        let wrong = try apus(try folder.arguments("batch.micro=0") + ["--dry-run"])
+        #expect(wrong.code == 1 && wrong.errors.contains("batch.micro"))
+    }
+
     /// Settings of a run that would go on for long; its steps do not depend on how many there are.
     private let endless = ["schedule.kind=constant", "schedule.total_steps=1000000"]
 

@@ -103,6 +103,15 @@ package final class TrainingRun {
         }
     }
 
+    /// What a run would take, without one; the plan goes to `notify`.
+    /// - Throws: an `InputError` for whatever is wrong with the configuration or the model, or when there is not enough memory.
+    package static func plan(
+        _ configuration: TrainingConfiguration, notify: (String) -> Void
+    ) throws(InputError) -> (parameterCount: Int, memory: MemoryPlan) {
+        let parts = try TrainingParts(configuration, notify: notify)
+        return (parts.description.parameterCount, MemoryPlan(parts.plan))
+    }
+
     /// Steps that changed the weights.
     var updates: Int { step - updateGuard.skipped }
 

@@ -272,7 +272,8 @@ extension ModelSource {
     func tokenizerKind() throws(InputError) -> String? {
         if let gguf { return try gguf.string("tokenizer.ggml.model") }
         if fileExists(path + "/tokenizer.json") { return try JSON(contentsOf: path + "/tokenizer.json")["model"]?["type"]?.string }
-        if ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model"].contains(where: { fileExists(path + "/" + $0) }) { return "sentencepiece" }
+        let sentencePieceFiles = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "ice_text.model"]
+        if sentencePieceFiles.contains(where: { fileExists(path + "/" + $0) }) { return "sentencepiece" }
         return fileExists(path + "/vocab.txt") ? "WordPiece" : nil
     }
 }

@@ -16,6 +16,7 @@ struct TrainVerb: ParsableCommand {
     @Argument(help: "The configuration.") var config: String
     @Option(name: .long, help: "Set a key over the file, for example optimizer.learning_rate=1e-3.") var set: [String] = []
     @Flag(name: .long, help: "Go on from the newest valid checkpoint.") var resume = false
+    @Flag(name: .long, help: "Read the configuration and the model, print the plan of the memory, and end.") var dryRun = false
     @Option(name: .shortAndLong, help: "Threads; by default the processors there are.") var threads: Int?
     @OptionGroup var output: OutputOptions
 
@@ -25,6 +26,11 @@ struct TrainVerb: ParsableCommand {
 
     func run() throws {
         let configuration = try TrainingConfiguration(path: config, overrides: set)
+        guard !dryRun else {
+            let plan = try TrainingRun.plan(configuration) { printError($0) }
+            output.text("\(plan.parameterCount) parameters, \(decimal(Double(plan.memory.total) / 1e6, 0)) MB of memory")
+            return output.json(["parameters": .integer(plan.parameterCount), "memory_bytes": .integer(plan.memory.total)])
+        }
         let backend = try makeBackend(threads: threads)
         let run = try TrainingRun(configuration, on: backend, resumes: resume) { printError($0) }
         try run.openData()
