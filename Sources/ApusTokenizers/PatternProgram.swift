@@ -116,7 +116,12 @@ struct PatternProgram: Sendable {
             }
             isInLoopOverNothing = true
         }
-        for _ in 0..<low { try compile(inner) }
+        for _ in 0..<low {
+            let before = instructions.count
+            try compile(inner)
+            // What has no instructions is the same however often.
+            if instructions.count == before { break }
+        }
         func split(_ into: Int, _ past: Int, isLoop: Bool) -> Instruction {
             kind == .lazy ? .split(past, into, isLoop: isLoop) : .split(into, past, isLoop: isLoop)
         }

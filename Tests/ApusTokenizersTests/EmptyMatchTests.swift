@@ -66,6 +66,11 @@ import Testing
         }
     }
 
+    /// A thousand million repetitions of nothing are nothing.
+    @Test func costNothing() throws {
+        #expect(try matcherPieces(["(?:(?:(?:){999}){999}){999}x"], "axb") == ["a", "x", "b"])
+    }
+
     @Test("are refused where engines differ", arguments: ["(?:(?:|x)+|y?)*", "(?:(?:x?){2,}y*)+", "x{2}?"])
     func refused(pattern: String) {
         #expect(throws: InputError.self) { try PatternProgram(pattern, subject: "test") }
