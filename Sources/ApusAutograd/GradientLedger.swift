@@ -5,7 +5,7 @@ struct GradientLedger {
     /// Operations that have yet to add to a gradient.
     private var pending: [ObjectIdentifier: Int] = [:]
     /// Gradients that nothing has been written to yet: what lies there is of no value.
-    private(set) var unwritten: Set<ObjectIdentifier> = []
+    private var unwritten: Set<ObjectIdentifier> = []
     /// Gradients that the operations of a block add to, and those of the block before it.
     private var ofBlock: [Storage] = []
     private var ofLastBlock: [Storage] = []
@@ -21,6 +21,7 @@ struct GradientLedger {
     /// After a pass.
     mutating func end() {
         precondition(pending.values.allSatisfy { $0 == 0 } && unwritten.isEmpty)
+        pending = [:]
         (ofBlock, ofLastBlock, lent) = ([], [], [])
     }
 
@@ -36,6 +37,9 @@ struct GradientLedger {
         pending[weights] = count - 1
         return count == 1
     }
+
+    /// Whether any operation has claimed the gradient in this pass.
+    func isClaimed(_ weights: ObjectIdentifier) -> Bool { pending[weights] != nil }
 
     /// Whether nothing had been written to the gradient; now something will.
     mutating func write(_ weights: ObjectIdentifier) -> Bool { unwritten.remove(weights) != nil }
@@ -88,9 +92,12 @@ extension Tape {
         onGradient?(weights)
     }
 
-    /// Gradients that nothing was added to are zero.
+    /// Gradients that no operation claimed are complete; where all are written anew they are zero.
     func finishGradients() {
-        for weights in ledger.unwritten where ledger.write(weights) { setGradientToZero(weights) }
+        for weights in trainedWeights where !ledger.isClaimed(ObjectIdentifier(weights)) {
+            prepareGradient(of: weights)
+            onGradient?(weights)
+        }
         ledger.end()
     }
 

@@ -22,9 +22,12 @@ package final class Tape {
     package let recompute: Recompute
     /// Of each storage of weights that is trained.
     let weightGradients: [ObjectIdentifier: Storage]
+    /// The storages of weights that are trained, in the order of the model.
+    let trainedWeights: [Storage]
     /// Gradients of `ScoreBias.distances`, by their storage.
     private var distanceGradients: [ObjectIdentifier: Storage] = [:]
-    /// Called in the backward pass when a storage's gradient is complete.
+    /// Called with each storage of weights that is trained once a pass, when nothing more will be added to its gradient: in the backward pass, for a
+    /// head that is nothing else as soon as the loss is known, and at the end for those that nothing was added to, in the order of the model.
     package var onGradient: ((Storage) -> Void)?
     /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
     package var embeddingGradientScale: Float = 1
@@ -43,12 +46,13 @@ package final class Tape {
     private var scratch: Storage?
     var logits: Storage?
 
-    /// - Parameter weightGradients: f32, as large as the weights, by the storage of the weights.
-    package init(_ base: any TrainingBackend, type: DType, recompute: Recompute, weightGradients: [ObjectIdentifier: Storage]) {
+    /// - Parameter parameters: what is trained; gradients are f32 and as large as the weights.
+    package init(_ base: any TrainingBackend, type: DType, recompute: Recompute, parameters: [(weights: Storage, gradient: Storage)]) {
         self.base = base
         self.type = type
         self.recompute = recompute
-        self.weightGradients = weightGradients
+        weightGradients = Dictionary(uniqueKeysWithValues: parameters.map { (ObjectIdentifier($0.weights), $0.gradient) })
+        trainedWeights = parameters.map(\.weights)
         arena = Arena(base)
     }
 

@@ -24,7 +24,7 @@ package final class ParameterStore {
     package let gradients: Storage
     private let parts: [String: Storage]
     /// Of each parameter's storage, that of its gradient.
-    package let gradientsByWeights: [ObjectIdentifier: Storage]
+    private let gradientsByWeights: [ObjectIdentifier: Storage]
     private let namesByWeights: [ObjectIdentifier: String]
 
     /// Where each parameter of a model lies.

@@ -19,7 +19,7 @@ package final class TrainedModel {
         fill: (ParameterStore, _ increments: [String: Float]) throws(InputError) -> Void
     ) throws(InputError) {
         guard let store = ParameterStore(description, on: backend) else { throw InputError(path, "no memory for weights and gradients") }
-        let tape = Tape(backend, type: type, recompute: recompute, weightGradients: store.gradientsByWeights)
+        let tape = Tape(backend, type: type, recompute: recompute, parameters: store.entries.map { (store[$0.name], store.gradient($0.name)) })
         let increments = Increments()
         let assembly = DecoderAssembly(backend: tape, path: path, description: description, matrices: store.matrices) {
             (name, increment) throws(InputError) in

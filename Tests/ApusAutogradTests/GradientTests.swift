@@ -99,6 +99,51 @@ import Testing
         }
     }
 
+    /// Each gradient is told of once a pass, tied to the embedding or not, when it has become what it stays.
+    @Test(
+        arguments: [
+            "llama/llama-gqa-tied", "families/gpt2-small", "families/bloom-untied", "families/chatglm-spans", "t5/training/t5-flan",
+            "t5/training/t5-small", "masked/bert-masked",
+        ], Tape.Recompute.allCases)
+    func completeGradientsAreTold(name: String, recompute: Tape.Recompute) throws {
+        let path = Self.folder + name, source = try ModelSource(path: path)
+        let model = try TrainedModel(source, type: .f32, recompute: recompute, on: try #require(CPUBackend(threads: 2))) { _, _ in }
+        let store = model.parameters, example = try GradientCase(path: path, model.decoder.description)
+        func values(_ entry: ParameterStore.Entry) -> [Float] {
+            Array(UnsafeBufferPointer(start: store.gradient(entry.name).floats, count: entry.count))
+        }
+        var told: [String: [[Float]]] = [:]
+        model.tape.onGradient = { weights in
+            let entry = store.entries.first { $0.name == store.name(of: weights) }!
+            told[entry.name, default: []].append(values(entry))
+        }
+        for replaces in [true, false] {
+            told = [:]
+            _ = try example.lossAndGradients(model, replacesGradients: replaces)
+            for entry in store.entries { #expect(told[entry.name] == [values(entry)], "\(name), \(recompute): \(entry.name)") }
+        }
+    }
+
+    /// A pass that no parameter takes part in tells of all, in their order: their gradients are zero, or what they were.
+    @Test func gradientsOfWhatIsNotUsedAreTold() throws {
+        let backend = try #require(CPUBackend(threads: 1)), source = try ModelSource(path: Self.folder + "llama/llama-gqa-tied")
+        let store = try #require(ParameterStore(source.description, on: backend))
+        let tape = Tape(backend, type: .f32, recompute: .none, parameters: store.entries.map { (store[$0.name], store.gradient($0.name)) })
+        var told: [String?] = []
+        tape.onGradient = { told.append(store.name(of: $0)) }
+        for (replaces, expected) in [(false, Float(3)), (true, 0)] {
+            for entry in store.entries { store.gradient(entry.name).floats.update(repeating: 3, count: entry.count) }
+            told = []
+            tape.record(replacesGradients: replaces) {}
+            tape.backward()
+            #expect(told == store.entries.map(\.name))
+            for entry in store.entries {
+                let values = UnsafeBufferPointer(start: store.gradient(entry.name).floats, count: entry.count)
+                #expect(values.allSatisfy { $0 == expected }, "\(entry.name)")
+            }
+        }
+    }
+
     private static func sketch(_ golden: SafetensorsCheckpoint, _ tensor: String) throws -> GradientSketch {
         try GradientSketch(reading: try #require(golden.entry(tensor), "\(tensor) is not among the goldens"), of: golden)
     }
