@@ -154,6 +154,24 @@ import Testing
         #expect(none.code == 1 && none.errors.contains("apus: \(path): no sequence of the data has a token to predict"), "\(none.errors)")
     }
 
+    /// Before the first step.
+    @Test func validationDataOfWhichNothingCanBePredicted() throws {
+        let long = TrainingFolder.text(words: 60), empty = try folder.write("empty.txt", ""), short = try folder.write("short.txt", "river")
+        let talk = try folder.write(
+            "talk.jsonl", #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"# + "\n")
+        let lost = try folder.write(
+            "lost.jsonl", #"{"messages": [{"role": "user", "content": "\#(long)"}, {"role": "assistant", "content": "a"}]}"# + "\n")
+        for (path, train, kind, message) in [
+            (empty, folder.path + "/text.txt", "causal", "no tokens are in the files"),
+            (short, folder.path + "/text.txt", "causal", "holds "),
+            (lost, talk, "instruction", "no sequence of the data has a token to predict"),
+        ] {
+            let result = try apus(try folder.arguments("data.train=[\(train)]", "data.validation=[\(path)]", "objective.kind=\(kind)"))
+            #expect(result.code == 1 && result.errors.contains("apus: \(path): \(message)"), "\(result.errors)")
+            #expect(!result.errors.contains("step 1/"))
+        }
+    }
+
     // MARK: The finished model's place
 
     /// A run never takes the model it starts from away, nor a folder of someone else's: it says so before the first step, each time.

@@ -255,8 +255,10 @@ import Testing
 
     @Test func documentsTooShortForAnythingAreAnError() throws {
         let folder = ScratchFolder(), prefix = try folder.write("a", documents: (0..<40).map { [Int32($0)] })
-        let loader = try DataLoader(DataRecipe([DataSource(path: prefix)], in: folder), micro: 1)
-        let error = #expect(throws: InputError.self) { try loader.next() }
-        #expect(error?.rule == "no sequence of the data has a token to predict")
+        let recipe = DataRecipe([DataSource(path: prefix)], in: folder) { $0.settings.validation = $0.sources }
+        for recipe in [recipe, recipe.validation] {
+            let loader = try DataLoader(recipe, micro: 1), error = #expect(throws: InputError.self) { try loader.next() }
+            #expect(error?.subject == prefix && error?.rule == "no sequence of the data has a token to predict")
+        }
     }
 }

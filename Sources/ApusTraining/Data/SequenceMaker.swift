@@ -34,9 +34,14 @@ struct SequenceMaker: Sendable {
     var end: Int? { recipe.repeats ? nil : groups.reduce(0) { $0 + $1.plan.count } }
 
     /// The next sequence that has a token to predict; nil at the end.
+    /// - Throws: an `InputError` when no sequence of the data has one.
     mutating func next() throws(InputError) -> TrainingSequence? {
+        let first = position.sequences
         for _ in 0...groups.reduce(0, { $0 + $1.plan.count }) {
-            if let end, position.sequences >= end { return nil }
+            if let end, position.sequences >= end {
+                guard first == 0 else { return nil }
+                break
+            }
             let sequence = try any()
             if sequence.countedTokens > 0 { return sequence }
         }
