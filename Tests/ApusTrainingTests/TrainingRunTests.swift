@@ -161,6 +161,23 @@ import Testing
         #expect(run.step == 2 && losses.allSatisfy { $0 > 0 })
     }
 
+    /// The validation data are read anew each time, to the last, shorter batch: their loss is the mean over all their tokens.
+    @Test func validationReadsAllDataEachTime() throws {
+        let folder = ScratchFolder(), data = try Self.data(in: folder, steps: 2)
+        let writer = try IndexedDatasetWriter(prefix: folder.path + "/held", vocabularySize: 97)
+        for length in [100, 61, 70] { try writer.append((0..<length).map { Int32($0 * length % 97) }) }
+        try writer.finish()
+        let (run, _) = try Self.run(
+            Self.configuration(
+                "llama/llama-mha", folder, steps: 2,
+                ["data.train=[\(data)]", "data.validation=[\(folder.path)/held]", "schedule.total_steps=2", "schedule.warmup_steps=1"]))
+        let loader = try DataLoader(run.recipe.validation, micro: 100), batch = try #require(try loader.next())
+        #expect(try loader.next() == nil && batch.sequences.count == 7)
+        var batches = [MicroBatch(batch, of: run.model.decoder.description, cache: run.cache)]
+        let whole = try run.pass.evaluate { batches.popLast() }, losses = try (0..<2).map { _ in try run.validationLoss() }
+        #expect(whole.countedTokens == batch.countedTokens && losses[0] == losses[1] && abs(losses[0] - whole.crossEntropy) < 1e-9)
+    }
+
     /// Weights that are spoilt on the way make the loss jump: the run goes back to a checkpoint before, and passes over the batches between.
     @Test func aSpikeSendsTheRunBack() throws {
         let folder = ScratchFolder()

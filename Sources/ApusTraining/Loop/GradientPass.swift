@@ -14,6 +14,23 @@ final class GradientPass {
         var squaredLogSum: Double
         /// Tokens that counted.
         var countedTokens: Int
+
+        /// Adds the losses of a batch's tokens to what are sums so far.
+        fileprivate mutating func add(_ part: TokenLosses, targets: [Int32]) {
+            for (index, target) in targets.enumerated() where target >= 0 {
+                crossEntropy += Double(part.losses[index])
+                squaredLogSum += Double(part.logSums[index]) * Double(part.logSums[index])
+                countedTokens += 1
+            }
+        }
+
+        /// Of sums.
+        fileprivate var mean: Loss {
+            let count = Double(max(countedTokens, 1))
+            return Loss(crossEntropy: crossEntropy / count, squaredLogSum: squaredLogSum / count, countedTokens: countedTokens)
+        }
+
+        fileprivate static let none = Loss(crossEntropy: 0, squaredLogSum: 0, countedTokens: 0)
     }
 
     let model: TrainedModel
@@ -31,43 +48,31 @@ final class GradientPass {
     /// Sets the gradients of the weights to those of the step's loss times `lossScale`.
     func run(_ batches: [MicroBatch], lossScale: Float = 1) throws(InputError) -> Loss {
         let counted = batches.reduce(0) { $0 + $1.countedTokens }
-        if counted == 0 { model.parameters.clearGradients(on: model.tape.base) }
-        var isFirst = true
-        return try sum(batches, counted: counted) { (batch) throws(InputError) in
-            let options = CrossEntropyOptions(
-                labelSmoothing: labelSmoothing, zLoss: zLoss, gradientScale: counted > 0 ? lossScale / Float(counted) : 0)
-            defer { isFirst = false }
-            let part = try model.tape.record(replacesGradients: isFirst) { () throws(InputError) -> TokenLosses in try losses(batch, options) }
-            model.tape.backward()
-            return part
+        guard counted > 0 else {
+            model.parameters.clearGradients(on: model.tape.base)
+            return .none
         }
+        let options = CrossEntropyOptions(labelSmoothing: labelSmoothing, zLoss: zLoss, gradientScale: lossScale / Float(counted))
+        var sums = Loss.none
+        for (index, batch) in batches.enumerated() {
+            let part = try model.tape.record(replacesGradients: index == 0) { () throws(InputError) -> TokenLosses in try losses(batch, options) }
+            model.tape.backward()
+            sums.add(part, targets: batch.targets)
+        }
+        return sums.mean
     }
 
-    /// The loss alone.
-    func evaluate(_ batches: [MicroBatch]) throws(InputError) -> Loss {
-        try sum(batches, counted: batches.reduce(0) { $0 + $1.countedTokens }) { (batch) throws(InputError) in
-            try model.tape.evaluate { () throws(InputError) -> TokenLosses in try losses(batch, CrossEntropyOptions(gradientScale: 0)) }
+    /// The loss alone, of batches that are given one at a time, and nil at their end.
+    func evaluate(_ next: () throws(InputError) -> MicroBatch?) throws(InputError) -> Loss {
+        var sums = Loss.none
+        while let batch = try next() {
+            let part = try model.tape.evaluate { () throws(InputError) -> TokenLosses in try losses(batch, CrossEntropyOptions(gradientScale: 0)) }
+            sums.add(part, targets: batch.targets)
         }
+        return sums.mean
     }
 
     private func losses(_ batch: MicroBatch, _ options: CrossEntropyOptions) throws(InputError) -> TokenLosses {
         try model.decoder.losses(batch.inputs, texts: batch.texts, targets: batch.targets, options, workspace: workspace)
-    }
-
-    private func sum(
-        _ batches: [MicroBatch], counted: Int, _ losses: (MicroBatch) throws(InputError) -> TokenLosses
-    ) throws(InputError) -> Loss {
-        var loss = Loss(crossEntropy: 0, squaredLogSum: 0, countedTokens: counted)
-        guard counted > 0 else { return loss }
-        for batch in batches {
-            let part = try losses(batch)
-            for (index, target) in batch.targets.enumerated() where target >= 0 {
-                loss.crossEntropy += Double(part.losses[index])
-                loss.squaredLogSum += Double(part.logSums[index]) * Double(part.logSums[index])
-            }
-        }
-        loss.crossEntropy /= Double(counted)
-        loss.squaredLogSum /= Double(counted)
-        return loss
     }
 }

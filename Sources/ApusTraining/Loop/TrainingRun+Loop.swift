@@ -56,9 +56,17 @@ extension TrainingRun {
         _ = try loader.summary()
         guard validation == nil, !configuration.data.validation.isEmpty else { return }
         let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro)
-        var batches: [MicroBatch] = []
-        while let batch = try loader.next() { batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache)) }
-        validation = batches
+        // What is wrong anywhere in them is an error now, not at a later step.
+        while try loader.next() != nil {}
+        validation = try loader.groups()
+    }
+
+    /// Reads the validation data once more.
+    func validationLoss() throws(InputError) -> Double {
+        let loader = try DataLoader(recipe.validation, micro: configuration.batch.micro, groups: validation)
+        return try pass.evaluate { () throws(InputError) in
+            try loader.next().map { MicroBatch($0, of: model.decoder.description, cache: cache) }
+        }.crossEntropy
     }
 
     struct Outcome {
@@ -120,7 +128,7 @@ extension TrainingRun {
         (line.tokens, line.peakResidentByteCount, line.skipped) = (tokens, Self.peakResidentByteCount, updateGuard.skipped)
         line.tokensPerSecond = since.seconds > 0 ? Double(since.tokens) / since.seconds : nil
         line.lossScale = scaler?.scale
-        if validates { line.validationLoss = try pass.evaluate(validation!).crossEntropy }
+        if validates { line.validationLoss = try validationLoss() }
         progress.step = step
         (progress.loss, progress.validationLoss) = (line.loss, line.validationLoss ?? progress.validationLoss)
         (progress.tokensPerSecond, progress.secondsPerStep) = (line.tokensPerSecond, since.seconds / Double(max(since.steps, 1)))

@@ -33,7 +33,8 @@ package final class TrainingRun {
     var scaler: LossScaler?
     var spikes: SpikeRollback?
     var progress: TrainingProgress
-    var validation: [MicroBatch]?
+    /// The validation data, once they are open.
+    var validation: [SourceGroup]?
     /// Whether the files of the model's family have words for all that it is made of.
     private(set) var canWriteModel = true
     private let started = ContinuousClock.now
