@@ -20,7 +20,23 @@ import Testing
         #expect(description.parameterCount == 134_515_008)
         let plan = MemoryPlan(.init(description, microBatch: 2, sequenceLength: 256, computeByteCount: 4, optimizerByteCount: 8, fixedByteCount: 1000))
         #expect(plan.weights == 538_060_032 && plan.gradients == 538_060_032 && plan.moments == 1_076_120_064)
-        #expect(plan.total == plan.weights + plan.gradients + plan.moments + plan.activations - plan.lent + plan.workspace)
+        #expect(plan.total == plan.weights + plan.gradients + plan.moments + plan.activations - plan.lent + plan.workspace + plan.process)
+        #expect(plan.process == 1000)
+    }
+
+    /// Texts need a tokenizer, of the model's vocabulary as far as is known before it is read.
+    @Test func theProcessHasThreadsAndATokenizer() throws {
+        let folder = ScratchFolder()
+        func process(_ files: String, threads: Int) throws -> Int {
+            let configuration = try TrainingConfiguration(
+                yaml: "model: {preset: llama-15m}\ndata: {\(files)}\ncheckpoint: {directory: \(folder.path)/run}", subject: "test")
+            return try MemoryPlan(TrainingParts(configuration, threads: threads, notify: { _ in }).plan).process
+        }
+        let alone = try process("train: [a]", threads: 1)
+        #expect(try process("train: [a]", threads: 9) == alone + 8 * 524_288)
+        for files in ["train: [a.txt]", "train: [a.bin], validation: [b.jsonl]"] {
+            #expect(try process(files, threads: 1) == alone + 16_777_216 + 128 * 32000)
+        }
     }
 
     /// Sums by hand for C = 576, H·D = 576, K·D = 192, F = 1536.

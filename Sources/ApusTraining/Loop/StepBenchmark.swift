@@ -34,7 +34,7 @@ package struct StepBenchmark {
     package init(
         _ configuration: TrainingConfiguration, on backend: CPUBackend, steps: Int, check: () throws -> Void, notify: (String) -> Void
     ) throws {
-        let parts = try TrainingParts(configuration, notify: notify), rule = configuration.optimizer.rule
+        let parts = try TrainingParts(configuration, threads: backend.threadCount, notify: notify), rule = configuration.optimizer.rule
         let length = configuration.data.sequenceLength
         tokens = configuration.batch.micro * length
         modelOperations = 3 * Double(parts.description.flopsPerToken(context: length)) * Double(tokens)

@@ -13,10 +13,12 @@ struct TrainingParts {
     let description: DecoderDescription
     /// The files that the model is made from, if it is.
     let source: ModelSource?
+    private let threads: Int
 
     /// - Throws: an `InputError` when the model cannot be read, or the run would not fit into the memory.
-    init(_ configuration: TrainingConfiguration, notify: (String) -> Void) throws(InputError) {
+    init(_ configuration: TrainingConfiguration, threads: Int, notify: (String) -> Void) throws(InputError) {
         self.configuration = configuration
+        self.threads = threads
         source = try configuration.model.from.map { (path) throws(InputError) in try ModelSource(path: path) }
         for note in source?.notes ?? [] { notify(note) }
         if let source {
@@ -61,6 +63,7 @@ struct TrainingParts {
             computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
         run.passes = configuration.batch.accumulate
         run.optimizerByteCount = configuration.optimizer.rule.byteCount(for: slices) / max(description.parameterCount, 1)
+        run.fixedByteCount = ProcessMemory.byteCount(threads: threads, vocabularySize: readsText ? description.vocabularySize : nil)
         return run
     }
 
@@ -75,10 +78,10 @@ struct TrainingParts {
         return try TrainedModel(description, type: type, recompute: recompute, on: backend, draw: initialization.draw)
     }
 
+    private var readsText: Bool { (configuration.data.train + configuration.data.validation).contains { DocumentFiles.isText($0.path) } }
+
     /// How the training data are read.
-    func recipe(scratchFolder: String, threads: Int) throws(InputError) -> DataRecipe {
-        let paths = (configuration.data.train + configuration.data.validation).map(\.path)
-        let readsText = paths.contains { $0.hasSuffix(".txt") || $0.hasSuffix(".jsonl") }
+    func recipe(scratchFolder: String) throws(InputError) -> DataRecipe {
         var tokenizer: Tokenizer?, template: ChatTemplate?
         if readsText {
             if let path = configuration.data.tokenizer {

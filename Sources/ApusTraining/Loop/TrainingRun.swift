@@ -47,7 +47,8 @@ package final class TrainingRun {
     ///   - notify: given lines for a person.
     /// - Throws: an `InputError` for whatever is wrong with the model, the data, the folder or the memory.
     package init(_ configuration: TrainingConfiguration, on backend: CPUBackend, resumes: Bool, notify: @escaping (String) -> Void) throws(InputError) {
-        let parts = try TrainingParts(configuration, notify: notify), directory = configuration.checkpoint.directory
+        let parts = try TrainingParts(configuration, threads: backend.threadCount, notify: notify)
+        let directory = configuration.checkpoint.directory
         self.configuration = configuration
         self.backend = backend
         self.notify = notify
@@ -68,7 +69,7 @@ package final class TrainingRun {
         self.optimizer = optimizer
         rates = configuration.schedule.rates(peak: configuration.optimizer.learningRate)
         cache = try KeyValueCache(model.decoder, positions: configuration.data.sequenceLength, dtype: .f32)
-        recipe = try parts.recipe(scratchFolder: directory, threads: backend.threadCount)
+        recipe = try parts.recipe(scratchFolder: directory)
         if configuration.precision.compute == .f16 {
             scaler = if case .fixed(let scale) = configuration.precision.lossScale { LossScaler(fixed: scale) } else { LossScaler() }
             updateGuard = .withLossScale

@@ -13,6 +13,7 @@ extension MemoryPlan {
             ("moments", moments, "\(run.optimizerByteCount) bytes a parameter"),
             ("activations", activations, "\(shape), \(perLayer)"),
             ("workspace", workspace, "buffers of a pass, their gradients, logits of a chunk, ids of a step"),
+            ("process", process, "the program, its threads' scratch, its tokenizer"),
             ("total", total, lent > 0 ? "less \(Figure.bytes(Double(lent))) of activations that lie where gradients come later" : ""),
         ]
         if let available {

@@ -19,7 +19,7 @@ package struct MemoryPlan: Sendable, Equatable {
         package var recompute: Recompute
         /// Bytes of the optimizer's state a parameter: 8 of AdamW's two moments in f32.
         package var optimizerByteCount: Int
-        /// Bytes of products' and other kernels' scratch that do not depend on the shapes above.
+        /// Bytes of the process itself, which do not depend on the shapes above: `ProcessMemory`.
         package var fixedByteCount: Int
 
         package init(
@@ -46,10 +46,12 @@ package struct MemoryPlan: Sendable, Equatable {
     package let activationsPerLayerAndToken: Double
     /// Buffers of the pass itself and of its gradients, the logits of a chunk of tokens, and the ids of all micro-batches.
     package let workspace: Int
+    /// The program, its threads' scratch and its tokenizer.
+    package let process: Int
     /// Of the activations those that lie where gradients come later.
     package let lent: Int
 
-    package var total: Int { weights + gradients + moments + activations - lent + workspace }
+    package var total: Int { weights + gradients + moments + activations - lent + workspace + process }
 
     package init(_ run: Run) {
         let parameters = run.description.parameterCount, tokens = run.microBatch * run.sequenceLength
@@ -59,7 +61,8 @@ package struct MemoryPlan: Sendable, Equatable {
         let perToken = Self.blockBytesPerToken(run)
         activations = Self.product(tokens, perToken + Self.outerBytesPerToken(run)) + Self.passingByteCount(run, tokens: tokens)
         activationsPerLayerAndToken = Double(perToken) / Double(max(Self.blocks(run).count, 1))
-        workspace = Self.workspaceByteCount(run, tokens: tokens) + Self.product(tokens, run.passes * Self.idByteCount) + run.fixedByteCount
+        workspace = Self.workspaceByteCount(run, tokens: tokens) + Self.product(tokens, run.passes * Self.idByteCount)
+        process = run.fixedByteCount
         // Gradients of an earlier micro-batch stay.
         lent = run.passes > 1 || run.recompute == .full ? 0 : Self.lentByteCount(run, tokens: tokens)
     }
