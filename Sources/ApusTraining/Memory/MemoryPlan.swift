@@ -76,7 +76,7 @@ package struct MemoryPlan: Sendable, Equatable {
         return overflows ? mostByteCount : min(product, mostByteCount)
     }
 
-    /// A block's activations lie in the memory of the gradients of the block before it, as far as its matrices go.
+    /// A block's activations lie in the memory of the gradients of the block before it, each as a whole and as long as its matrices have room.
     private static func lentByteCount(_ run: Run, tokens: Int) -> Int {
         let layers = run.description.layers
         var matrices = Array(repeating: 0, count: layers.count)
@@ -85,8 +85,8 @@ package struct MemoryPlan: Sendable, Equatable {
             if parts[0] == "layers", let layer = Int(parts[1]) { matrices[layer] += 4 * parameter.shape[0] * parameter.shape[1] }
         }
         return zip(layers.dropFirst(), matrices).reduce(0) { sum, pair in
-            let perToken = bytesPerToken(pair.0, width: run.description.width, computeByteCount: run.computeByteCount, run.recompute)
-            return sum + min(pair.1, product(tokens, perToken))
+            let kept = keptBytesPerToken(pair.0, width: run.description.width, computeByteCount: run.computeByteCount, run.recompute)
+            return sum + kept.map { product(tokens, $0) }.reduce(0) { used, byteCount in used + byteCount <= pair.1 ? used + byteCount : used }
         }
     }
 
@@ -109,9 +109,14 @@ package struct MemoryPlan: Sendable, Equatable {
 
     /// Bytes of one block's activations of one token.
     static func bytesPerToken(_ layer: LayerDescription, width: Int, computeByteCount: Int, _ recompute: Recompute) -> Int {
-        KeptActivation.ofBlock.reduce(0) { sum, kept in
-            guard recompute == .none || kept.isKeptBySelective || kept.isKeptWhereRounded && computeByteCount < 4 else { return sum }
-            return sum + kept.width(layer, width) * (kept.isF32 ? 4 : computeByteCount)
+        keptBytesPerToken(layer, width: width, computeByteCount: computeByteCount, recompute).reduce(0, +)
+    }
+
+    /// Of each thing that is kept, in their order.
+    private static func keptBytesPerToken(_ layer: LayerDescription, width: Int, computeByteCount: Int, _ recompute: Recompute) -> [Int] {
+        KeptActivation.ofBlock.compactMap { kept in
+            guard recompute == .none || kept.isKeptBySelective || kept.isKeptWhereRounded && computeByteCount < 4 else { return nil }
+            return kept.width(layer, width) * (kept.isF32 ? 4 : computeByteCount)
         }
     }
 
