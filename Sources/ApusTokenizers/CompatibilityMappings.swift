@@ -23,7 +23,8 @@ struct CompatibilityMappings: Sendable {
         for scalar in text.unicodeScalars {
             // U+00A0 is the first with a mapping.
             if scalar.value >= 0xA0, let mapping = mappingOf[scalar.value] {
-                result.append(contentsOf: mapping)
+                // Appended together they would be joined to a copy of all the text.
+                for part in mapping { result.append(part) }
             } else {
                 result.append(scalar)
             }

@@ -9,18 +9,28 @@ enum Normalization {
         case nfkd = "NFKD"
     }
 
-    /// The text in NFC, or nil when it has no code point that normalisation could touch.
+    /// The text in a normal form, or nil when it has no code point that normalisation could touch.
     ///
     /// Bytes that are not UTF-8 become U+FFFD, since normalisation is defined on text alone.
-    static func nfc(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    static func normalized(_ text: UnsafeBufferPointer<UInt8>, _ form: Form) -> [UInt8]? {
         // U+0300 is the first code point that NFC changes; it starts with 0xCC.
-        guard text.contains(where: { $0 >= 0xCC }) else { return nil }
-        return Array(String(String.UnicodeScalarView(withOrderedMarks(String(decoding: text, as: UTF8.self))._nfc)).utf8)
+        let first: UInt8 = form == .nfc ? 0xCC : 0x80
+        guard text.contains(where: { $0 >= first }) else { return nil }
+        var result: [UInt8] = [], at = 0
+        result.reserveCapacity(text.count + text.count / 8)
+        // ASCII is in all forms, and of it only what stands before a mark is joined with others.
+        while let stop = text[at...].firstIndex(where: { $0 >= 0x80 }) {
+            let start = max(stop - 1, at), end = text[stop...].firstIndex { $0 < 0x80 } ?? text.count
+            result += text[at..<start]
+            result += normalized(String(decoding: text[start..<end], as: UTF8.self), form).utf8
+            at = end
+        }
+        return result + text[at...]
     }
 
     static func decomposed(_ text: String) -> String { String(String.UnicodeScalarView(withOrderedMarks(text)._nfd)) }
 
-    static func normalized(_ text: String, _ form: Form) -> String {
+    private static func normalized(_ text: String, _ form: Form) -> String {
         switch form {
         case .nfc: String(String.UnicodeScalarView(withOrderedMarks(text)._nfc))
         case .nfd: decomposed(text)
@@ -54,7 +64,8 @@ enum Normalization {
         }
         func finish() {
             guard !marks.isEmpty else { return }
-            for group in marks { result.append(contentsOf: group) }
+            // Appended together they would be joined to a copy of all the text.
+            for group in marks { for mark in group { result.append(mark) } }
             marks = []
         }
         for scalar in text.unicodeScalars {

@@ -46,10 +46,7 @@ struct Normalizer: Sendable {
 
     private func apply(_ step: Step, _ text: UnsafeBufferPointer<UInt8>, _ isFirst: Bool) -> [UInt8]? {
         switch step {
-        case .unicode(.nfc): return Normalization.nfc(text)
-        case .unicode(let form):
-            guard text.contains(where: { $0 >= 0x80 }) else { return nil }
-            return Array(Normalization.normalized(String(decoding: text, as: UTF8.self), form).utf8)
+        case .unicode(let form): return Normalization.normalized(text, form)
         case .lowercase: return Self.lowercased(text)
         case .strip(let left, let right): return Self.stripped(text, left, right)
         case .stripAccents:
