@@ -108,9 +108,9 @@ package final class TrainingRun {
     /// What a run would take, without one; the plan goes to `notify`.
     /// - Throws: an `InputError` for whatever is wrong with the configuration or the model, or when there is not enough memory.
     package static func plan(
-        _ configuration: TrainingConfiguration, notify: (String) -> Void
+        _ configuration: TrainingConfiguration, threads: Int, notify: (String) -> Void
     ) throws(InputError) -> (parameterCount: Int, memory: MemoryPlan) {
-        let parts = try TrainingParts(configuration, notify: notify)
+        let parts = try TrainingParts(configuration, threads: threads, notify: notify)
         return (parts.description.parameterCount, MemoryPlan(parts.plan))
     }
 

@@ -26,12 +26,12 @@ struct TrainVerb: ParsableCommand {
 
     func run() throws {
         let configuration = try TrainingConfiguration(path: config, overrides: set)
+        let backend = try makeBackend(threads: threads)
         guard !dryRun else {
-            let plan = try TrainingRun.plan(configuration) { printError($0) }
+            let plan = try TrainingRun.plan(configuration, threads: backend.threadCount) { printError($0) }
             output.text("\(plan.parameterCount) parameters, \(decimal(Double(plan.memory.total) / 1e6, 0)) MB of memory")
             return output.json(["parameters": .integer(plan.parameterCount), "memory_bytes": .integer(plan.memory.total)])
         }
-        let backend = try makeBackend(threads: threads)
         let run = try TrainingRun(configuration, on: backend, resumes: resume) { printError($0) }
         try run.openData()
         try Interrupts.gracefully {
