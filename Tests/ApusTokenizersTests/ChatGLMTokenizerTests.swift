@@ -116,7 +116,9 @@ import Testing
         try write("generation_config.json", #"{"eos_token_id": [7, 8]}"#.utf8)
         let ends = try ModelSource.tokenizer(path: folder).endOfGenerationIDs
         #expect(ends.isSuperset(of: [7, 8]) && !ends.contains(9))
-        for wrong in [#"{"eos_token_id": "x"}"#, #"{"eos_token_id": [-1]}"#, "{"] {
+        try write("generation_config.json", #"{"eos_token_id": [-1]}"#.utf8)
+        #expect(try !ModelSource.tokenizer(path: folder).endOfGenerationIDs.contains(-1))
+        for wrong in [#"{"eos_token_id": "x"}"#, "{"] {
             try write("generation_config.json", wrong.utf8)
             #expect(throws: InputError.self) { try ModelSource.tokenizer(path: self.folder) }
         }
@@ -125,9 +127,9 @@ import Testing
     @Test func templatesMayHaveNames() throws {
         try write("tokenizer_config.json", #"{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}"#.utf8)
         #expect(try ModelSource.chatTemplate(path: folder) == "d")
-        for wrong in [#"[{"name": "tool_use", "template": "t"}]"#, "3"] {
-            try write("tokenizer_config.json", #"{"chat_template": \#(wrong)}"#.utf8)
-            #expect(throws: InputError.self) { try ModelSource.chatTemplate(path: self.folder) }
-        }
+        try write("tokenizer_config.json", #"{"chat_template": [{"name": "tool_use", "template": "t"}]}"#.utf8)
+        #expect(try ModelSource.chatTemplate(path: folder) == nil)
+        try write("tokenizer_config.json", #"{"chat_template": 3}"#.utf8)
+        #expect(throws: InputError.self) { try ModelSource.chatTemplate(path: self.folder) }
     }
 }

@@ -78,7 +78,8 @@ struct TrainingParts {
         return try TrainedModel(description, type: type, recompute: recompute, on: backend, draw: initialization.draw)
     }
 
-    private var readsText: Bool { (configuration.data.train + configuration.data.validation).contains { DocumentFiles.isText($0.path) } }
+    private var dataPaths: [String] { (configuration.data.train + configuration.data.validation).map(\.path) }
+    private var readsText: Bool { dataPaths.contains(where: DocumentFiles.isText) }
 
     /// How the training data are read.
     func recipe(scratchFolder: String) throws(InputError) -> DataRecipe {
@@ -92,7 +93,8 @@ struct TrainingParts {
                 throw InputError(
                     "data.tokenizer", "text needs a tokenizer, and the model comes without one", remedy: "give a folder with tokenizer.json, or .bin files")
             }
-            template = try chatTemplate()
+            // Conversations stand in no other files.
+            if dataPaths.contains(where: { $0.hasSuffix(".jsonl") }) { template = try chatTemplate() }
         }
         return DataRecipe(
             training: configuration, model: description, tokenizer: tokenizer, template: template, scratchFolder: scratchFolder, threads: threads)
