@@ -56,9 +56,8 @@ package final class AtomicFolder {
     /// One that was there is called `PATH.replaced` for an instant; whoever finds that and no `PATH` should give it its name back.
     package func commit() throws(InputError) {
         for folder in subfolders.map({ temporaryPath + "/" + $0 }) + [temporaryPath] { syncFolder(folder) }
-        // Folders that were put into an earlier one are still there.
-        var aside = path + ".replaced", count = 1
-        while fileExists(aside) { (aside, count) = ("\(path).replaced-\(count + 1)", count + 1) }
+        // One that was there earlier stays, if folders had been put into it.
+        let aside = freePath(path + ".replaced")
         let isReplaced = isReplacing && rename(path, aside) == 0
         guard rename(temporaryPath, path) == 0 else {
             let code = errno

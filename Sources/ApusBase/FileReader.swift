@@ -78,6 +78,16 @@ package func systemMessage(_ code: Int32) -> String { String(cString: strerror(c
 /// Whether a path names something.
 package func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+/// The path, or if it names something the first of `PATH-2`, `PATH-3` … that does not.
+package func freePath(_ path: String) -> String {
+    var free = path, number = 1
+    while fileExists(free) {
+        number += 1
+        free = "\(path)-\(number)"
+    }
+    return free
+}
+
 /// Whether a path names a folder.
 package func isFolder(_ path: String) -> Bool {
     var status = stat()

@@ -92,10 +92,8 @@ public final class TokenStream {
     }
 
     private func context(of new: some Collection<Int32>) -> InfillingContext {
-        var context = InfillingContext.none
-        if let tokens = model.description.infilling { context = InfillingContext(of: new, tokens, length: prefixLength) }
-        context.length = prefixLength ?? context.length
-        return context
+        guard let tokens = model.description.infilling else { return InfillingContext(length: prefixLength ?? 0, blank: 0) }
+        return InfillingContext(of: new, tokens, length: prefixLength)
     }
 
     /// - Throws: an `InputError` when `count` more tokens do not fit.

@@ -18,12 +18,11 @@ extension ModelSource {
 
     /// Nil for other families, and for folders with a `tokenizer.json`.
     private static func chatGLMRelease(_ path: String, config: [UInt8]?) throws(InputError) -> ChatGLMRelease? {
+        let isFirst = fileExists(path + "/" + iceText)
+        guard isFirst || fileExists(path + "/" + pieces), !fileExists(path + "/tokenizer.json") else { return nil }
         let (kind, options) = try tokenizerKind(path, config: config)
-        guard let kind, ["ChatGLMTokenizer", "ChatGLM4Tokenizer", "chatglm"].contains(kind), !fileExists(path + "/tokenizer.json") else {
-            return nil
-        }
-        if fileExists(path + "/" + iceText) { return .first }
-        guard fileExists(path + "/" + pieces) else { return nil }
+        guard let kind, ["ChatGLMTokenizer", "ChatGLM4Tokenizer", "chatglm"].contains(kind) else { return nil }
+        if isFirst { return .first }
         if Tokenizer.isTiktoken(try FileReader.contents(of: path + "/" + pieces)) { return .fourth }
         var names = [options["name_or_path"]?.string]
         if fileExists(path + "/config.json") { names.append(try JSON(contentsOf: path + "/config.json")["_name_or_path"]?.string) }

@@ -2,53 +2,39 @@
 struct TiktokenEncoding {
     var pattern: String
     var specialTokens: [String: Int]
-    var eos: String?
-    /// What a text begins with.
+    var bos: String?
+    var eos: String? = "<|endoftext|>"
+    /// What a text begins with that is no BOS.
     var prefix: [String] = []
-    /// Whether that is BOS.
-    var hasBOS = false
     /// What ends an answer beside EOS.
     var ends: [String] = []
+}
 
-    init(
-        pattern: String, specialTokens: [String: Int], eos: String?, prefix: [String] = [], hasBOS: Bool = false, ends: [String] = []
-    ) {
-        self.pattern = pattern
-        self.specialTokens = specialTokens
-        self.eos = eos
-        self.prefix = prefix
-        self.hasBOS = hasBOS
-        self.ends = ends
-    }
+extension TiktokenEncoding {
+    private static let anyCase = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
 
     /// Nil when no published vocabulary has this many ranks.
     init?(rankCount: Int) {
-        let anyCase = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
-        eos = "<|endoftext|>"
         switch rankCount {
-        case 50256:
-            (pattern, specialTokens) = (WordScanner.gpt2Pattern, ["<|endoftext|>": 50256])
-        case 50280:
-            // p50k: GPT-2's with runs of spaces behind it.
-            (pattern, specialTokens) = (WordScanner.gpt2Pattern, ["<|endoftext|>": 50256])
+        // p50k: GPT-2's with runs of spaces behind it.
+        case 50256, 50280: self.init(pattern: WordScanner.gpt2Pattern, specialTokens: ["<|endoftext|>": 50256])
         case 100256:
-            // At the end of a text white space is one piece, line ends or not, unlike in the kin of this pattern.
-            pattern =
-                #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"#
-            specialTokens = [
-                "<|endoftext|>": 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276,
-            ]
-        case 199_998:
-            pattern = PreTokenizerRecipe.gpt4o
-            specialTokens = ["<|endoftext|>": 199_999, "<|endofprompt|>": 200_018]
+            self.init(
+                // At the end of a text white space is one piece, line ends or not, unlike in the kin of this pattern.
+                pattern:
+                    #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"#,
+                specialTokens: [
+                    "<|endoftext|>": 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276,
+                ])
+        case 199_998: self.init(pattern: PreTokenizerRecipe.gpt4o, specialTokens: ["<|endoftext|>": 199_999, "<|endofprompt|>": 200_018])
         case 128_000:
-            pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}{1,3}"#)
-            (specialTokens, eos) = (Self.llama3, "<|end_of_text|>")
-            (prefix, hasBOS) = (["<|begin_of_text|>"], true)
+            self.init(
+                pattern: WordScanner.gpt4Pattern(contractions: Self.anyCase, digits: #"\p{N}{1,3}"#), specialTokens: Self.llama3,
+                bos: "<|begin_of_text|>", eos: "<|end_of_text|>")
         case 151_643:
-            pattern = WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}"#)
-            specialTokens = ["<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645]
-            for extra in 0..<205 { specialTokens["<|extra_\(extra)|>"] = 151_646 + extra }
+            var special = ["<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645]
+            for extra in 0..<205 { special["<|extra_\(extra)|>"] = 151_646 + extra }
+            self.init(pattern: WordScanner.gpt4Pattern(contractions: Self.anyCase, digits: #"\p{N}"#), specialTokens: special)
         case 151_329: self = .glm4(rankCount: rankCount)
         default: return nil
         }
@@ -61,8 +47,8 @@ struct TiktokenEncoding {
             "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
         ]
         return Self(
-            pattern: WordScanner.gpt4Pattern(contractions: "(?i:'s|'t|'re|'ve|'m|'ll|'d)|", digits: #"\p{N}{1,3}"#),
-            specialTokens: Dictionary(uniqueKeysWithValues: special.enumerated().map { ($1, rankCount + $0) }), eos: "<|endoftext|>",
+            pattern: WordScanner.gpt4Pattern(contractions: anyCase, digits: #"\p{N}{1,3}"#),
+            specialTokens: Dictionary(uniqueKeysWithValues: special.enumerated().map { ($1, rankCount + $0) }),
             prefix: ["[gMASK]", "<sop>"], ends: ["<|user|>", "<|observation|>"])
     }
 

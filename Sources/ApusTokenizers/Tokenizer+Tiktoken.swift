@@ -15,8 +15,7 @@ extension Tokenizer {
         tiktoken bytes: [UInt8], pattern: String, specialTokens: [String: Int] = [:], bos: String? = nil, eos: String? = nil,
         subject: String = "tokenizer.tiktoken"
     ) throws(InputError) {
-        let encoding = TiktokenEncoding(
-            pattern: pattern, specialTokens: specialTokens, eos: eos, prefix: bos.map { [$0] } ?? [], hasBOS: bos != nil)
+        let encoding = TiktokenEncoding(pattern: pattern, specialTokens: specialTokens, bos: bos, eos: eos)
         self.init(try Self.parts(tiktoken: bytes, encoding, subject: subject))
     }
 
@@ -53,14 +52,13 @@ extension Tokenizer {
         guard !model.byteTokens.contains(ByteLevelBPE.missing) else { throw InputError(subject, "each byte must be a token") }
         var named = NamedTokens()
         func id(_ text: String) -> Int32? { specialTokens[text].map { Int32($0) } }
-        let prefix = encoding.prefix.compactMap(id)
-        if encoding.hasBOS { named.bos = prefix.first }
+        named.bos = encoding.bos.flatMap(id)
         named.eos = encoding.eos.flatMap(id)
         let ends = EndOfGeneration.find(in: vocabulary, named: [named.eos] + encoding.ends.map(id))
         return Parts(
             vocabulary: vocabulary, model: .byteLevelBPE(model), specialTokens: SpecialTokens(vocabulary: vocabulary),
             preTokenizer: try PreTokenizer(patterns: [encoding.pattern], subject: subject), decoder: .byteLevel, named: named,
-            endOfGeneration: ends, prefix: prefix)
+            endOfGeneration: ends, prefix: (named.bos.map { [$0] } ?? []) + encoding.prefix.compactMap(id))
     }
 
     /// The same for a published vocabulary, which is known by the number of its ranks: GPT-2's, p50k, cl100k, o200k, LLaMA 3's, Qwen's and

@@ -60,12 +60,7 @@ package final class CheckpointStore {
     /// - Returns: their new paths.
     package func setAside(after step: Int) throws(InputError) -> [String] {
         try steps.filter { $0 > step }.map { (step) throws(InputError) in
-            let path = path(ofStep: step)
-            var aside = path + ".damaged", number = 1
-            while fileExists(aside) {
-                number += 1
-                aside = "\(path).damaged-\(number)"
-            }
+            let path = path(ofStep: step), aside = freePath(path + ".damaged")
             guard rename(path, aside) == 0 else {
                 throw InputError(path, "is damaged and cannot be renamed: \(systemMessage(errno))", remedy: "move it away")
             }
