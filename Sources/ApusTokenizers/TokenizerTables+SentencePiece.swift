@@ -30,6 +30,8 @@ extension TokenizerTables {
         let model = try ChatGLM2Pieces(bytes, hasRoles: hasRoles, config: config, subject: subject)
         try self.init(model.file, model.tokens, config: config, count: count)
         addsBOS = false
+        // A model that has roles begins the next question itself.
+        if hasRoles { eot = model.file.pieces.count - 3 }
         notes.append("\(subject): texts begin with [gMASK] and sop, which the tables of a GGUF file cannot say; prompts must hold them")
     }
 

@@ -140,14 +140,16 @@ extension Tokenizer {
 }
 
 extension SpecialTokens {
-    /// Control, unknown and user-defined tokens, or those of some kinds; user-defined ones are matched always.
+    /// Control, unknown and user-defined tokens, or those of some kinds; user-defined ones are matched always, and control tokens of letters alone
+    /// (ChatGLM3's "sop") not inside of words.
     init(
         vocabulary: Vocabulary,
         where isIncluded: (Vocabulary.Kind) -> Bool = { $0 == .control || $0 == .unknown || $0 == .userDefined }
     ) {
         var entries: [Entry] = []
         for (id, kind) in vocabulary.kinds.enumerated() where isIncluded(kind) {
-            entries.append(Entry(id: Int32(id), text: Array(vocabulary.text(id)), isSpecial: kind != .userDefined))
+            let text = Array(vocabulary.text(id)), isWord = text.allSatisfy { 0x61...0x7A ~= $0 | 0x20 }
+            entries.append(Entry(id: Int32(id), text: text, isSpecial: kind != .userDefined, isWholeWord: kind == .control && isWord))
         }
         self.init(entries)
     }

@@ -81,6 +81,19 @@ import Testing
         #expect(tokenizer.encode("<|user|>", addSpecial: false).count > 1)
     }
 
+    /// A GGUF file has all but what a text begins with, which is said.
+    @Test func tablesHaveTheSameTokens() throws {
+        let bytes = try Goldens.bytes("sp-llama.model"), tokenizer = try Tokenizer(chatGLM2: bytes, hasRoles: true)
+        let tables = try TokenizerTables(chatGLM2: bytes, hasRoles: true, config: nil, subject: "tokenizer.model", count: 720)
+        let other = try Tokenizer(tables: tables), user = try #require(tokenizer.id(ofToken: "<|user|>"))
+        #expect(tables.notes.count == 1 && tables.notes[0].contains("[gMASK] and sop"))
+        #expect(other.endOfGenerationIDs.contains(user))
+        for text in ["[gMASK]sop<|user|>\n philosophy, sops<|assistant|>", "Hello  world\n", "如何", "<|system|>x<|user|>"] {
+            let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
+            #expect(other.encode(text, parseSpecial: true) == ids, "\(text)")
+        }
+    }
+
     @Test func documentsHaveNoAnswer() throws {
         try make("whole")
         let tokenizer = try ModelSource.tokenizer(path: folder), ids = tokenizer.encode("some text")

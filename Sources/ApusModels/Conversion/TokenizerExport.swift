@@ -79,7 +79,8 @@ enum TokenizerExport {
         if !tables.scores.isEmpty { metadata.set(prefix + "scores", .numbers(tables.scores)) }
         if tables.merges.count > 0 { metadata.set(prefix + "merges", .strings(tables.merges)) }
         let ids = [
-            ("bos", tables.bos), ("eos", tables.eos), ("unknown", tables.unknown), ("padding", tables.padding), ("cls", tables.classification),
+            ("bos", tables.bos), ("eos", tables.eos), ("eot", tables.eot), ("unknown", tables.unknown), ("padding", tables.padding),
+            ("cls", tables.classification),
             // So spelled in the format.
             ("seperator", tables.separator), ("mask", tables.mask),
         ]
