@@ -46,6 +46,11 @@ enum Kept {
 
 /// An operation whose result need not be kept.
 protocol Recomputable: Operation {
-    /// The same bits as in the forward pass, in the tape's type.
-    func resultAgain(_ tape: Tape) -> KeptRows
+    /// The same bits as in the forward pass, in memory that holds until the next operation.
+    func runAgain(_ tape: Tape) -> Rows
+}
+
+extension Recomputable {
+    /// The result in the tape's type.
+    func resultAgain(_ tape: Tape) -> KeptRows { tape.copy(runAgain(tape)) }
 }

@@ -31,6 +31,10 @@ package final class Tape {
     package var onGradient: ((Storage) -> Void)?
     /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
     package var embeddingGradientScale: Float = 1
+    /// Of each sequence of the batch that is being recorded: its random numbers for dropout. Empty: nothing is left out.
+    private var dropoutKeys: [UInt64] = []
+    /// Where in the model something is left out next.
+    var dropoutSite: UInt32 = 0
     /// Sums up time and work of the products, if that is wanted.
     package var meter: ProductMeter?
 
@@ -62,10 +66,12 @@ package final class Tape {
     /// Runs a forward pass whose gradients will be wanted.
     /// - Parameter replacesGradients: gradients of weights are written instead of added to what is there. Until they come, activations may lie
     ///   in their memory.
+    /// - Parameter dropoutKeys: of each sequence of the batch, what the random numbers of its dropout are a function of; none without dropout.
     package func record<Result, Failure>(
-        replacesGradients: Bool = false, _ body: () throws(Failure) -> Result
+        replacesGradients: Bool = false, dropoutKeys: [UInt64] = [], _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(!isRecording && operations.isEmpty)
+        (self.dropoutKeys, dropoutSite) = (dropoutKeys, 0)
         if replacesGradients { ledger.start(weightGradients.keys) }
         isRecording = true
         defer {
@@ -99,6 +105,7 @@ package final class Tape {
         operations = []
         contents = KeptContents()
         memories = [:]
+        dropoutKeys = []
         for mirror in mirrors.values { mirror.clear() }
         arena.release(to: Arena.Mark())
     }
@@ -113,6 +120,13 @@ package final class Tape {
     }
 
     // MARK: What operations use
+
+    /// What is left out at the next site; nil where nothing is.
+    func nextDropout(rate: Float) -> Dropout? {
+        guard rate > 0, !dropoutKeys.isEmpty else { return nil }
+        defer { dropoutSite += 1 }
+        return Dropout(rate: rate, site: dropoutSite, keys: dropoutKeys)
+    }
 
     func mirror(_ rows: Rows) -> GradientMirror {
         let key = ObjectIdentifier(rows.storage)

@@ -24,15 +24,18 @@ package final class Attention: Sendable {
         package var window: Int?
         /// Whether the positions of a segment's prefix see each other in both directions.
         package var seesPrefix: Bool
+        /// In training, the chance of each weight that they become to be left out.
+        package var dropout: Float
 
         package init(
-            scale: Float, softCap: Float? = nil, bias: ScoreBias? = nil, window: Int? = nil, seesPrefix: Bool = false
+            scale: Float, softCap: Float? = nil, bias: ScoreBias? = nil, window: Int? = nil, seesPrefix: Bool = false, dropout: Float = 0
         ) {
             self.scale = scale
             self.softCap = softCap
             self.bias = bias
             self.window = window
             self.seesPrefix = seesPrefix
+            self.dropout = dropout
         }
     }
 
@@ -64,7 +67,7 @@ package final class Attention: Sendable {
     package func shape(cacheType: DType) -> AttentionShape {
         AttentionShape(
             heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: scores.scale, window: scores.window,
-            seesPrefix: scores.seesPrefix, softCap: scores.softCap, cacheType: cacheType)
+            seesPrefix: scores.seesPrefix, softCap: scores.softCap, cacheType: cacheType, dropout: scores.dropout)
     }
 
     /// Queries, keys, values and what is attended to, side by side.

@@ -8,20 +8,23 @@ package final class CrossAttention: Sendable {
     package let output: Linear
     package let headSize: Int
     package let scale: Float
+    /// In training, the chance of each weight that scores become to be left out.
+    package let dropout: Float
 
-    package init(query: Linear, key: Linear, value: Linear, output: Linear, headSize: Int, scale: Float) {
+    package init(query: Linear, key: Linear, value: Linear, output: Linear, headSize: Int, scale: Float, dropout: Float = 0) {
         self.query = query
         self.key = key
         self.value = value
         self.output = output
         self.headSize = headSize
         self.scale = scale
+        self.dropout = dropout
     }
 
     package func shape(cacheType: DType) -> AttentionShape {
         AttentionShape(
             heads: query.outputs / headSize, kvHeads: key.outputs / headSize, headSize: headSize, scale: scale, window: nil, seesPrefix: true,
-            cacheType: cacheType)
+            cacheType: cacheType, dropout: dropout)
     }
 
     /// Fills caches, one a segment, with the keys and values of texts' vectors `[tokens of all texts, C]`.

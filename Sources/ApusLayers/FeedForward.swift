@@ -6,12 +6,15 @@ package final class FeedForward: Sendable {
     package let up: Linear
     package let down: Linear
     package let activation: Activation
+    /// In training, the chance of each element before `down` to be left out.
+    package let dropout: Float
 
-    package init(gate: Linear?, up: Linear, down: Linear, activation: Activation) {
+    package init(gate: Linear?, up: Linear, down: Linear, activation: Activation, dropout: Float = 0) {
         self.gate = gate
         self.up = up
         self.down = down
         self.activation = activation
+        self.dropout = dropout
     }
 
     /// What the gate and what `up` makes, side by side.
@@ -30,6 +33,7 @@ package final class FeedForward: Sendable {
             backend.linear(x, [up.product(into: inner)], context.precision)
             backend.plain(activation, inner, into: inner)
         }
+        context.drop(inner, rate: dropout)
         backend.linear(inner, [down.product(into: out, adds: adds)], context.precision)
     }
 }

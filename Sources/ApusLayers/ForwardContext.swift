@@ -1,3 +1,4 @@
+import ApusAutograd
 import ApusTensor
 
 /// The keys and values of one sequence, layer by layer.
@@ -48,6 +49,11 @@ package struct ForwardContext {
         self.precision = precision
         self.workspace = workspace
         self.remembered = remembered
+    }
+
+    /// Leaves out elements with a chance of `rate` while a tape records, and nothing otherwise.
+    package func drop(_ rows: Rows, rate: Float) {
+        if rate > 0 { (backend as? Tape)?.drop(rows, rate: rate, segments) }
     }
 
     package func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }

@@ -3,7 +3,7 @@ import ApusTensor
 /// Buffers of intermediate results, kept from pass to pass and grown when a pass has more rows.
 package final class Workspace {
     /// `inner` is what a sublayer makes between its input and its output: two sublayers never need it at once.
-    package enum Slot: Int, CaseIterable { case hidden, normed, branch, inner, angles, logits, lastRows }
+    package enum Slot: Int, CaseIterable { case hidden, normed, branch, dropped, inner, angles, logits, lastRows }
 
     private let backend: any Backend
     private var storages: [Storage?] = Array(repeating: nil, count: Slot.allCases.count)

@@ -11,17 +11,20 @@ package final class BlockStack: Sendable {
     /// The ways to turn that the layers have.
     private let rotations: [RotaryChannel]
     private let relativeBias: RelativeBias?
+    /// In training, the chance of each element behind the norm to be left out.
+    private let dropout: Float
     private let backend: any Backend
     /// The backend, where the stack is being trained.
     private let tape: Tape?
     /// Elements of a row that the widest sublayer makes between its input and output.
     private let innerWidth: Int
 
-    init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], relativeBias: RelativeBias?, backend: any Backend) {
+    init(blocks: [DecoderBlock], norm: Norm?, rotations: [RotaryChannel.Key], relativeBias: RelativeBias?, dropout: Float, backend: any Backend) {
         self.blocks = blocks
         self.norm = norm
         self.rotations = rotations.map { RotaryChannel($0) }
         self.relativeBias = relativeBias
+        self.dropout = dropout
         self.backend = backend
         tape = backend as? Tape
         innerWidth = blocks.flatMap(\.innerWidths).max { Workspace.stride($0) < Workspace.stride($1) } ?? 0
@@ -97,8 +100,14 @@ package final class BlockStack: Sendable {
         }
     }
 
-    /// Row by row, what the norm behind the blocks makes of `rows`.
-    func finish(_ rows: Rows, into out: Rows) {
+    /// What the norm behind the blocks makes of all rows of whole sequences.
+    func finish(_ rows: Rows, into out: Rows, _ segments: [Segment]) {
+        finish(rows, into: out)
+        if dropout > 0 { tape?.drop(out, rate: dropout, segments) }
+    }
+
+    /// Row by row, what the norm makes of `rows`.
+    private func finish(_ rows: Rows, into out: Rows) {
         if let norm { norm(rows, into: out, backend) } else { backend.scale(rows, by: 1, adding: nil, into: out) }
     }
 

@@ -43,6 +43,13 @@ struct ConfigReader {
         return flag
     }
 
+    /// A chance with which training leaves something out; 0 where nothing is said.
+    mutating func rate(_ key: String) throws(InputError) -> Float {
+        guard let rate = try double(key) else { return 0 }
+        guard rate >= 0, rate < 1 else { throw error(key, "\(rate) is not at least 0 and below 1") }
+        return Float(rate)
+    }
+
     mutating func string(_ key: String) throws(InputError) -> String? {
         guard let value = value(key) else { return nil }
         guard let text = value.string else { throw error(key, "\(value.serialized()) is no string") }

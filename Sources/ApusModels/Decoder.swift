@@ -54,7 +54,7 @@ public final class Decoder: Sendable {
         let hidden = embedding(inputs, .fine, workspace, backend)
         stack(hidden, inputs, .fine, workspace)
         let last = workspace.rows(.lastRows, count: hidden.count, width: description.width)
-        stack.finish(hidden, into: last)
+        stack.finish(hidden, into: last, inputs.segments)
         return headStates(last, .fine, workspace)
     }
 

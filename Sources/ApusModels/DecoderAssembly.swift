@@ -8,12 +8,13 @@ struct DecoderAssembly {
     let backend: any Backend
     /// Where the weights come from, for errors.
     let path: String
-    let description: DecoderDescription
+    var description: DecoderDescription
     let matrices: [String: PackedMatrix]
     /// A vector parameter in f32, a number added to each of its own.
     let vector: (_ name: String, _ increment: Float) throws(InputError) -> Storage
     /// What the names of the stack's parameters start with.
     var prefix = ""
+    var dropout = DropoutDescription.none
 
     /// A model with a head.
     func decoder() throws(InputError) -> Decoder {
@@ -34,14 +35,16 @@ struct DecoderAssembly {
     /// The encoder of a model with both.
     func ownEncoder() throws(InputError) -> Encoder? {
         guard let own = description.ofEncoder else { return nil }
-        return try DecoderAssembly(backend: backend, path: path, description: own, matrices: matrices, vector: vector, prefix: "encoder.").encoder()
+        var assembly = self
+        (assembly.description, assembly.prefix) = (own, "encoder.")
+        return try assembly.encoder()
     }
 
     private func embedding() throws(InputError) -> TokenEmbedding {
         TokenEmbedding(
             description, matrix: matrices["embedding.weight"]!, projection: optionalLinear("embeddingProjection"),
             positions: matrices["positions.weight"], tokenTypes: matrices["tokenTypes.weight"],
-            norm: description.embedding.norm ? try norm("embeddingNorm", description.norm) : nil)
+            norm: description.embedding.norm ? try norm("embeddingNorm", description.norm) : nil, dropout: dropout.embedding)
     }
 
     private func stack() throws(InputError) -> BlockStack {
@@ -52,7 +55,7 @@ struct DecoderAssembly {
         }
         return BlockStack(
             blocks: blocks, norm: description.finalNorm ? try norm(prefix + "norm", description.norm) : nil, rotations: channels,
-            relativeBias: relativeBias, backend: backend)
+            relativeBias: relativeBias, dropout: dropout.output, backend: backend)
     }
 
     private func linear(_ name: String, bias: Bool) throws(InputError) -> Linear {
@@ -89,9 +92,9 @@ struct DecoderAssembly {
             feedForward: FeedForward(
                 gate: f.kind == .gated ? try linear(prefix + "feedForward.gate", bias: f.bias) : nil,
                 up: try linear(prefix + "feedForward.up", bias: f.bias), down: try linear(prefix + "feedForward.down", bias: f.bias),
-                activation: f.activation.kernel),
+                activation: f.activation.kernel, dropout: dropout.activation),
             attentionPostNorm: isSandwich ? try norm(prefix + "attentionPostNorm", description.norm) : nil,
-            feedForwardPostNorm: isSandwich ? try norm(prefix + "feedForwardPostNorm", description.norm) : nil)
+            feedForwardPostNorm: isSandwich ? try norm(prefix + "feedForwardPostNorm", description.norm) : nil, dropout: dropout)
     }
 
     private func attention(
@@ -110,7 +113,7 @@ struct DecoderAssembly {
             headSize: a.headSize, rotations: rotations,
             scores: Attention.Scores(
                 scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, bias: bias, window: a.window,
-                seesPrefix: a.mask.seesAhead))
+                seesPrefix: a.mask.seesAhead, dropout: dropout.scores))
     }
 
     private func headNorm(_ name: String, _ kind: NormKind?) throws(InputError) -> Norm? {
@@ -123,7 +126,7 @@ struct DecoderAssembly {
         return CrossAttention(
             query: try linear(prefix + "query", bias: a.inputBias), key: try linear(prefix + "key", bias: a.inputBias),
             value: try linear(prefix + "value", bias: a.inputBias), output: try linear(prefix + "output", bias: a.outputBias),
-            headSize: a.headSize, scale: a.scale ?? 1 / Float(a.headSize).squareRoot())
+            headSize: a.headSize, scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), dropout: dropout.scores)
     }
 
     private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreBias? {

@@ -16,10 +16,11 @@ package final class DecoderBlock: Sendable {
     /// Of what a sublayer gives, in sandwiches.
     package let attentionPostNorm: Norm?
     package let feedForwardPostNorm: Norm?
+    private let dropout: DropoutDescription
 
     init(
         topology: BlockTopology, attentionNorm: Norm, attention: Attention, crossNorm: Norm?, crossAttention: CrossAttention?,
-        feedForwardNorm: Norm?, feedForward: FeedForward, attentionPostNorm: Norm?, feedForwardPostNorm: Norm?
+        feedForwardNorm: Norm?, feedForward: FeedForward, attentionPostNorm: Norm?, feedForwardPostNorm: Norm?, dropout: DropoutDescription
     ) {
         self.topology = topology
         self.attentionNorm = attentionNorm
@@ -30,6 +31,7 @@ package final class DecoderBlock: Sendable {
         self.feedForward = feedForward
         self.attentionPostNorm = attentionPostNorm
         self.feedForwardPostNorm = feedForwardPostNorm
+        self.dropout = dropout
     }
 
     /// Elements of a row that each sublayer makes between its input and output.
@@ -39,14 +41,18 @@ package final class DecoderBlock: Sendable {
     func callAsFunction(_ hidden: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let normed = context.workspace.rows(.normed, count: hidden.count, width: hidden.width)
         func attend(_ x: Rows, _ out: Rows, _ adds: Bool) {
-            attention(x, into: out, adds: adds, layer: layer, cacheType: cacheType, context)
+            dropping(dropout.attention, out, adds, context) { attention(x, into: $0, adds: $1, layer: layer, cacheType: cacheType, context) }
         }
-        func feed(_ x: Rows, _ out: Rows, _ adds: Bool) { feedForward(x, into: out, adds: adds, context) }
+        func feed(_ x: Rows, _ out: Rows, _ adds: Bool) {
+            dropping(dropout.feedForward, out, adds, context) { feedForward(x, into: $0, adds: $1, context) }
+        }
         switch topology {
         case .sequential(let placement):
             sublayer(placement, hidden, normed, attentionNorm, attentionPostNorm, context, attend)
             if let crossAttention {
-                sublayer(placement, hidden, normed, crossNorm!, nil, context) { crossAttention($0, into: $1, adds: $2, layer: layer, context) }
+                sublayer(placement, hidden, normed, crossNorm!, nil, context) { x, out, adds in
+                    dropping(dropout.attention, out, adds, context) { crossAttention(x, into: $0, adds: $1, layer: layer, context) }
+                }
             }
             sublayer(placement, hidden, normed, feedForwardNorm!, feedForwardPostNorm, context, feed)
         case .parallel:
@@ -56,8 +62,14 @@ package final class DecoderBlock: Sendable {
                 second = context.workspace.rows(.branch, count: hidden.count, width: hidden.width)
                 feedForwardNorm(hidden, into: second, context.backend)
             }
-            attend(normed, hidden, true)
-            feed(second, hidden, true)
+            guard dropout.joinsParallel else {
+                attend(normed, hidden, true)
+                return feed(second, hidden, true)
+            }
+            dropping(dropout.feedForward, hidden, true, context) { out, adds in
+                attention(normed, into: out, adds: adds, layer: layer, cacheType: cacheType, context)
+                feedForward(second, into: out, adds: true, context)
+            }
         }
     }
 
@@ -71,6 +83,15 @@ package final class DecoderBlock: Sendable {
             attentionNorm(hidden, into: x, context.backend)
         }
         attention.remember(x, layer: layer, cacheType: cacheType, context)
+    }
+
+    /// Writes or adds what f(into:, adds:) makes, elements of it left out.
+    private func dropping(_ rate: Float, _ out: Rows, _ adds: Bool, _ context: ForwardContext, _ f: (Rows, Bool) -> Void) {
+        guard rate > 0 else { return f(out, adds) }
+        let part = adds ? context.workspace.rows(.dropped, count: out.count, width: out.width) : out
+        f(part, false)
+        context.drop(part, rate: rate)
+        if adds { context.backend.scale(part, by: 1, adding: out, into: out) }
     }
 
     /// Joins one sublayer f(x, into:, adds:) to the residual.

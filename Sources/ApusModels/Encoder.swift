@@ -43,7 +43,7 @@ public final class Encoder: Sendable {
         let hidden = embedding(inputs, .fine, workspace, backend)
         stack(hidden, inputs, .fine, workspace)
         let out = workspace.rows(.lastRows, count: hidden.count, width: hidden.width)
-        stack.finish(hidden, into: out)
+        stack.finish(hidden, into: out, inputs.segments)
         return out
     }
 }

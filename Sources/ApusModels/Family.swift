@@ -8,11 +8,16 @@ protocol Family {
     static var modelTypes: Set<String> { get }
     static func description(of config: inout ConfigReader) throws(InputError) -> DecoderDescription
     static func layout(of description: DecoderDescription) -> CheckpointLayout
+    /// What training leaves out.
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription
     /// What the family's encoders predict hidden tokens with; nil: it has none that do.
     static func maskedHead(of description: DecoderDescription) -> HeadDescription?
 }
 
 extension Family {
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        DropoutDescription(scores: try config.rate("attention_dropout"))
+    }
     static func maskedHead(of description: DecoderDescription) -> HeadDescription? { nil }
 }
 

@@ -30,16 +30,6 @@ extension ModelSource {
         folderPlaces = isWhole == true ? old : family.layout(of: description).places(of: description)
         hasConfiguration = origin?.hasConfiguration ?? false
     }
-
-    /// What a folder's configuration asks for in training and no model here does, each key as "attn_pdrop is 0.1". Keys of other heads say
-    /// nothing of what is trained.
-    package func dropoutKeys() throws(InputError) -> [String] {
-        guard fileExists(path + "/config.json"), let config = try JSON(contentsOf: path + "/config.json").object else { return [] }
-        return config.members.compactMap { key, value -> String? in
-            guard key.contains("drop"), !key.hasPrefix("classifier"), !key.hasPrefix("summary"), value.double ?? 0 != 0 else { return nil }
-            return "\(key) is \(value.serialized())"
-        }
-    }
 }
 
 /// The weights of a parameter store, under their canonical names.

@@ -1,3 +1,4 @@
+import ApusAutograd
 import ApusDescription
 import ApusLayers
 import ApusTensor
@@ -15,11 +16,13 @@ package final class TokenEmbedding: Sendable {
     package let norm: Norm?
     /// Computed positions.
     private let sinusoids: SinusoidalTable?
+    /// In training, the chance of each element of the sum to be left out.
+    private let dropout: Float
     private let description: DecoderDescription
 
     init(
         _ description: DecoderDescription, matrix: PackedMatrix, projection: Linear?, positions: PackedMatrix?, tokenTypes: PackedMatrix?,
-        norm: Norm?
+        norm: Norm?, dropout: Float
     ) {
         self.description = description
         if case .sinusoidal = description.position { sinusoids = SinusoidalTable(width: description.width) } else { sinusoids = nil }
@@ -28,6 +31,7 @@ package final class TokenEmbedding: Sendable {
         self.positions = positions
         self.tokenTypes = tokenTypes
         self.norm = norm
+        self.dropout = dropout
     }
 
     /// The first residual `[M, C]` of all new tokens.
@@ -59,6 +63,7 @@ package final class TokenEmbedding: Sendable {
             backend.scale(hidden, by: 1, adding: added, into: hidden)
         }
         norm?(hidden, into: hidden, backend)
+        if dropout > 0 { (backend as? Tape)?.drop(hidden, rate: dropout, inputs.segments) }
         return hidden
     }
 }

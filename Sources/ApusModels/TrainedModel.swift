@@ -15,17 +15,18 @@ package final class TrainedModel {
 
     /// - Throws: an `InputError` without memory, and when the weights cannot be read.
     private init(
-        _ description: DecoderDescription, path: String, type: DType, recompute: Tape.Recompute, on backend: CPUBackend,
+        _ description: DecoderDescription, path: String, dropout: DropoutDescription, type: DType, recompute: Tape.Recompute, on backend: CPUBackend,
         fill: (ParameterStore, _ increments: [String: Float]) throws(InputError) -> Void
     ) throws(InputError) {
         guard let store = ParameterStore(description, on: backend) else { throw InputError(path, "no memory for weights and gradients") }
         let tape = Tape(backend, type: type, recompute: recompute, parameters: store.entries.map { (store[$0.name], store.gradient($0.name)) })
         let increments = Increments()
-        let assembly = DecoderAssembly(backend: tape, path: path, description: description, matrices: store.matrices) {
+        var assembly = DecoderAssembly(backend: tape, path: path, description: description, matrices: store.matrices) {
             (name, increment) throws(InputError) in
             increments.values[name] = increment
             return store[name]
         }
+        assembly.dropout = dropout
         decoder = try assembly.decoder()
         try fill(store, increments.values)
         parameters = store
@@ -38,20 +39,25 @@ package final class TrainedModel {
     /// New weights.
     /// - Parameter draw: gives every parameter its first value, in what its norm multiplies by.
     package convenience init(
-        _ description: DecoderDescription, type: DType, recompute: Tape.Recompute, on backend: CPUBackend, draw: (ParameterStore) -> Void
+        _ description: DecoderDescription, dropout: DropoutDescription = .none, type: DType, recompute: Tape.Recompute, on backend: CPUBackend,
+        draw: (ParameterStore) -> Void
     ) throws(InputError) {
-        try self.init(description, path: description.architecture, type: type, recompute: recompute, on: backend) { store, _ in draw(store) }
+        try self.init(description, path: description.architecture, dropout: dropout, type: type, recompute: recompute, on: backend) { store, _ in
+            draw(store)
+        }
     }
 
     /// The weights of a model's files: those of a decoder, or of an encoder that predicts hidden tokens.
     /// - Parameter draw: gives the parameters that the files lack, which are those of a head for hidden tokens, their first values.
     package convenience init(
-        _ source: ModelSource, type: DType, recompute: Tape.Recompute, on backend: CPUBackend, draw: (ParameterStore, Set<String>) -> Void
+        _ source: ModelSource, dropout: DropoutDescription = .none, type: DType, recompute: Tape.Recompute, on backend: CPUBackend,
+        draw: (ParameterStore, Set<String>) -> Void
     ) throws(InputError) {
         guard let description = source.description.head == nil ? source.description.predictingHidden : source.description else {
             throw InputError(source.path, "\(source.description.architecture) is an encoder without a head that predicts tokens")
         }
-        try self.init(description, path: source.path, type: type, recompute: recompute, on: backend) { (store, increments) throws(InputError) in
+        try self.init(description, path: source.path, dropout: dropout, type: type, recompute: recompute, on: backend) {
+            (store, increments) throws(InputError) in
             try ModelLoader(source: source, backend: backend, dtype: .f32).fill(store, adding: increments)
             draw(store, Set(store.entries.map(\.name)).subtracting(source.places.keys))
         }

@@ -70,9 +70,12 @@ package struct AttentionShape: Sendable, Equatable {
     package var softCap: Float?
     /// Element type of the cache: f32, f16 or bf16.
     package var cacheType: DType
+    /// In training, the chance of each weight that scores become to be left out (`Dropout`).
+    package var dropout: Float
 
     package init(
-        heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, seesPrefix: Bool = false, softCap: Float? = nil, cacheType: DType
+        heads: Int, kvHeads: Int, headSize: Int, scale: Float, window: Int?, seesPrefix: Bool = false, softCap: Float? = nil, cacheType: DType,
+        dropout: Float = 0
     ) {
         self.heads = heads
         self.kvHeads = kvHeads
@@ -82,6 +85,7 @@ package struct AttentionShape: Sendable, Equatable {
         self.seesPrefix = seesPrefix
         self.softCap = softCap
         self.cacheType = cacheType
+        self.dropout = dropout
     }
 }
 

@@ -2,18 +2,18 @@ import CApusKernels
 
 extension CPUBackend {
     package func attendWhole(
-        _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, spans: [AttentionSpan], bias: ScoreBias?, in type: DType,
-        into out: Rows, logSums: Rows
+        _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, spans: [AttentionSpan], bias: ScoreBias?, dropout: Dropout?,
+        in type: DType, into out: Rows, logSums: Rows
     ) {
         check(shape, queries, keys, values, spans)
         precondition(out.count == queries.count && out.width == queries.width)
         precondition(logSums.count == queries.count && logSums.width == shape.heads && logSums.stride == shape.heads)
-        let list = spans.map { span in
+        let list = spans.enumerated().map { index, span in
             let q = queries.rows(span.queries), k = keys.rows(span.keys), v = values.rows(span.keys)
             return apus_sequence(
                 queries: q.start, keys: k.start, values: v.start, dtype: queries.dtype.kernelNumber, query_stride: q.stride, key_stride: k.stride,
                 value_stride: v.stride, out: out.rows(span.queries).start, out_stride: out.stride, log_sums: logSums.rows(span.queries).start,
-                queries_count: Int64(q.count), keys_count: Int64(k.count), prefix: Int64(span.prefix))
+                queries_count: Int64(q.count), keys_count: Int64(k.count), prefix: Int64(span.prefix), dropout: dropout?.descriptor(index) ?? apus_dropout())
         }
         var call = apus_attention(shape, bias)
         apus_attend_training(kernels, pool, productNumber(type), &call, list, Int32(list.count))
@@ -21,13 +21,13 @@ extension CPUBackend {
 
     package func attendBackward(
         _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, out: KeptRows, logSums: Rows, gradient: Rows,
-        spans: [AttentionSpan], bias: ScoreBias?, in type: DType, queryGradient: Rows, keyGradient: Rows, valueGradient: Rows,
-        distanceGradient: Storage?
+        spans: [AttentionSpan], bias: ScoreBias?, dropout: Dropout?, in type: DType, queryGradient: Rows, keyGradient: Rows,
+        valueGradient: Rows, distanceGradient: Storage?
     ) {
         check(shape, queries, keys, values, spans)
         precondition(logSums.stride == shape.heads && out.count == queries.count && gradient.count == queries.count)
         precondition(queryGradient.count == queries.count && keyGradient.count == keys.count && valueGradient.count == values.count)
-        let list = spans.map { span in
+        let list = spans.enumerated().map { index, span in
             let q = queries.rows(span.queries), k = keys.rows(span.keys), v = values.rows(span.keys)
             return apus_attended(
                 queries: q.start, keys: k.start, values: v.start, out: out.rows(span.queries).start, dtype: queries.dtype.kernelNumber,
@@ -36,7 +36,7 @@ extension CPUBackend {
                 query_gradient: queryGradient.rows(span.queries).start, key_gradient: keyGradient.rows(span.keys).start,
                 value_gradient: valueGradient.rows(span.keys).start, query_gradient_stride: queryGradient.stride,
                 key_gradient_stride: keyGradient.stride, value_gradient_stride: valueGradient.stride, queries_count: Int64(q.count),
-                keys_count: Int64(k.count), prefix: Int64(span.prefix))
+                keys_count: Int64(k.count), prefix: Int64(span.prefix), dropout: dropout?.descriptor(index) ?? apus_dropout())
         }
         var call = apus_attention(shape, bias)
         apus_attend_backward(kernels, pool, productNumber(type), &call, list, Int32(list.count), distanceGradient?.floats)

@@ -28,6 +28,14 @@ extension CPUBackend: TrainingBackend {
         }
     }
 
+    package func drop(_ rows: Rows, sequences: [Range<Int>], _ dropout: Dropout) {
+        for (index, sequence) in sequences.enumerated() {
+            let part = rows.rows(sequence)
+            var descriptor = dropout.descriptor(index)
+            apus_drop_rows(kernels, pool, &descriptor, part.start, part.stride, Int64(part.count), Int64(part.width))
+        }
+    }
+
     package func rmsNormBackward(
         _ x: KeptRows, weight: Storage, epsilon: Float, gradient: Rows, into out: Rows, adds: Bool, weightGradient: Storage?
     ) {

@@ -11,16 +11,19 @@ package protocol TrainingBackend: UpdateBackend {
     /// Sets every element.
     func fill(_ rows: Rows, with value: Float)
 
+    /// Leaves out elements of sequences' rows, in place, and divides the others by what stays of 1; the same again of a gradient.
+    func drop(_ rows: Rows, sequences: [Range<Int>], _ dropout: Dropout)
+
     /// Attention of whole sequences to themselves, or across to `keys` of another; each of `spans` is a sequence of its own.
-    /// `logSums` `[M, H]` gets the logarithm of each query's sum of exponentials.
+    /// `logSums` `[M, H]` gets the logarithm of each query's sum of exponentials. `dropout`, one key a span, is of the weights that scores become.
     func attendWhole(
-        _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, spans: [AttentionSpan], bias: ScoreBias?, in type: DType,
-        into out: Rows, logSums: Rows)
+        _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, spans: [AttentionSpan], bias: ScoreBias?, dropout: Dropout?,
+        in type: DType, into out: Rows, logSums: Rows)
     /// Its gradients, all written. `distanceGradient` is that of `ScoreBias.distances`, if wanted.
     func attendBackward(
         _ shape: AttentionShape, queries: KeptRows, keys: KeptRows, values: KeptRows, out: KeptRows, logSums: Rows, gradient: Rows,
-        spans: [AttentionSpan], bias: ScoreBias?, in type: DType, queryGradient: Rows, keyGradient: Rows, valueGradient: Rows,
-        distanceGradient: Storage?)
+        spans: [AttentionSpan], bias: ScoreBias?, dropout: Dropout?, in type: DType, queryGradient: Rows, keyGradient: Rows,
+        valueGradient: Rows, distanceGradient: Storage?)
 
     func rmsNormBackward(_ x: KeptRows, weight: Storage, epsilon: Float, gradient: Rows, into out: Rows, adds: Bool, weightGradient: Storage?)
     func layerNormBackward(

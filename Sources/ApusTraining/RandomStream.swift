@@ -19,6 +19,8 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
         package static let corruption = Site(rawValue: 4)
         /// First values of a new model's weights.
         package static let initialization = Site(rawValue: 5)
+        /// Keys of the documents of a sequence, which what dropout leaves out of them is a function of.
+        package static let dropout = Site(rawValue: 6)
     }
 
     private let key: (UInt32, UInt32)

@@ -16,6 +16,7 @@ typedef struct {
   // Of a group of keys: scores, then P; dP, then dS, each a key a row. Of a block of keys: dS for gather_keys.
   float *scores, *weights, *products, *slopes, *gathered_slopes;
   float *rows, *spare;  // a block in f32
+  int8_t *stays;        // which weights do; NULL: all
 } gradient_work;
 
 static void take_gradient_work(const int mode, gradient_work *w, float *scratch) {
@@ -41,6 +42,7 @@ static void take_gradient_work(const int mode, gradient_work *w, float *scratch)
   w->weights = mode == PAIRED ? take(&scratch, scores / 2) : w->scores;
   w->slopes = mode == PAIRED ? take(&scratch, scores / 2) : w->products;
   w->gathered_slopes = mode == PAIRED ? take(&scratch, scores / 2) : w->products;
+  w->stays = w->t->sequence->dropout.threshold ? (int8_t *)take(&scratch, STAYING_FLOATS) : NULL;
 }
 
 static void pack_keys(const int mode, gradient_work *w, int64_t first, int count, int i) {
@@ -94,24 +96,25 @@ static void load_queries(const int mode, gradient_work *w, int64_t first, int co
   memset(w->query_sums, 0, QUERY_BLOCK * lanes * 4);
 }
 
-// P and dS of a key and 16 queries from `lane` on, from Q · K and dP.
-INLINE void slope16(const bool biased, const gradient_work *w, int64_t key, int lane, number_range seen_by, f32x16 *score, f32x16 *product) {
+// P and dS of a key, number `row` of its block, and 16 queries from `lane` on, from Q · K and dP. What is left out has no part in dP, nor P in dV.
+INLINE void slope16(const bool plain, const gradient_work *w, int64_t key, int row, int lane, number_range seen_by, f32x16 *score, f32x16 *product) {
   const apus_attention *a = w->t->shape;
   f32x16 p, inner = splat(1);
-  if (biased) p = exp_bounded(bias_score(a, w->head, key, w->query + lane, *score * a->scale, &inner) - load16(w->log_sums + lane));
+  if (!plain) p = exp_bounded(bias_score(a, w->head, key, w->query + lane, *score * a->scale, &inner) - load16(w->log_sums + lane));
   else p = exp_bounded(fma16(*score, splat(a->scale), -load16(w->log_sums + lane)));
   if (seen_by.from > lane || seen_by.to < lane + 16) p = where_seen(seen_by, lane, p, 0);
+  if (!plain && w->stays) *product = where_staying(w->stays, row, lane, *product * apus_dropout_factor(&w->t->sequence->dropout));
   f32x16 slope = p * (*product - load16(w->delta + lane));
-  if (biased && w->t->distance_gradient) {
+  if (!plain && w->t->distance_gradient) {
     float *at = w->t->distance_gradient + distance_place(a, w->head, key, w->query + lane);
     store16(at, load16(at) + reverse16(slope));
   }
-  *score = p;
-  *product = biased ? slope * inner : slope;
+  *score = !plain && w->stays ? where_staying(w->stays, row, lane, p) : p;
+  *product = plain ? slope : slope * inner;
 }
 
 // Scores of keys group ..< group + GROUP of a block become P, and dP becomes dS, zero for queries that see none of them.
-INLINE void make_slopes(const int mode, const bool biased, const gradient_work *w, int64_t key, int group, number_range all) {
+INLINE void make_slopes(const int mode, const bool plain, const gradient_work *w, int64_t key, int group, number_range all) {
   const size_t width = QUERY_BLOCK;
   float *products = w->products + (mode == PAIRED ? 0 : (size_t)group * width);
   for (int g = 0; g < GROUP; g += 2) {
@@ -125,7 +128,7 @@ INLINE void make_slopes(const int mode, const bool biased, const gradient_work *
         size_t at = (size_t)(i / 2) * width + (size_t)(lane + i % 2 * 16);
         p[i / 2][i % 2] = load16(scores + at);
         slope[i / 2][i % 2] = load16(dots + at);
-        slope16(biased, w, key + g + i / 2, lane + i % 2 * 16, by[i / 2], &p[i / 2][i % 2], &slope[i / 2][i % 2]);
+        slope16(plain, w, key + g + i / 2, group + g + i / 2, lane + i % 2 * 16, by[i / 2], &p[i / 2][i % 2], &slope[i / 2][i % 2]);
         if (mode == PAIRED) continue;
         store16(scores + at, mode == ROUNDED ? round_bf16(p[i / 2][i % 2]) : p[i / 2][i % 2]);
         store16(dots + at, mode == ROUNDED ? round_bf16(slope[i / 2][i % 2]) : slope[i / 2][i % 2]);
@@ -157,8 +160,8 @@ INLINE void meet_group(const int mode, const gradient_work *w, int block, int64_
   j.w = w->out_columns + all.from;
   j.out = w->products + in_block + all.from;
   multiply_rows(pairs, &j);
-  if (has_bias(w->t->shape)) make_slopes(mode, true, w, key + group, group, all);
-  else make_slopes(mode, false, w, key + group, group, all);
+  if (has_bias(w->t->shape) || w->stays) make_slopes(mode, false, w, key + group, group, all);
+  else make_slopes(mode, true, w, key + group, group, all);
   size_t first = (size_t)steps_of(mode, all.from);
   j = (block_product){.x = w->weights + first, .w = w->out_pairs + first * lanes, .w_step = lanes, .out = w->value_sums[block] + (size_t)group * lanes,
                       .out_stride = lanes, .rows = GROUP, .lanes = w->lanes, .depth = steps_of(mode, all.to - all.from), .add = true};
@@ -171,6 +174,7 @@ INLINE void meet_group(const int mode, const gradient_work *w, int block, int64_
 
 // The block of queries meets a block of keys.
 INLINE void meet_block(const int mode, const gradient_work *w, int block, int64_t key, int keys) {
+  if (w->stays) find_staying(&w->t->sequence->dropout, w->head, w->query, key, w->stays);
   for (int group = 0; group < keys; group += GROUP) {
     int count = keys - group < GROUP ? keys - group : GROUP;
     number_range all = seeing(&w->visible, key + group, count, w->query, w->queries);
@@ -218,7 +222,7 @@ INLINE void backward_chunk(const int mode, gradient_work *w, int64_t first, int6
   for (int64_t k = 0; k < count; k += KEY_BLOCK) {
     int block = (int)(k / KEY_BLOCK), n = within(count - k, KEY_BLOCK);
     store_key_gradient(w, first + k, n, w->key_sums[block], w->t->shape->scale, s->key_gradient, s->key_gradient_stride);
-    store_key_gradient(w, first + k, n, w->value_sums[block], 1, s->value_gradient, s->value_gradient_stride);
+    store_key_gradient(w, first + k, n, w->value_sums[block], apus_dropout_factor(&s->dropout), s->value_gradient, s->value_gradient_stride);
   }
 }
 

@@ -3,8 +3,7 @@
 #define APUS_ATTENTION_SCORES_H
 
 #include "attention_blocks.h"
-
-static const i32x16 lane_numbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#include "dropout.h"
 
 INLINE f32x16 reverse16(f32x16 v) { return __builtin_shufflevector(v, v, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0); }
 
@@ -59,6 +58,27 @@ INLINE number_range whole_groups(number_range r) { return (number_range){r.from 
 // v where a lane is seen, else `other`; `lane` is the first query's number.
 INLINE f32x16 where_seen(number_range r, int lane, f32x16 v, float other) {
   return select16((lane_numbers >= r.from - lane) & (lane_numbers < r.to - lane), v, splat(other));
+}
+
+// Which weights stay of a block of queries and one of keys, both multiples of 8: [key][query], a byte each.
+static __attribute__((noinline)) void find_staying(const apus_dropout *d, int head, int64_t query, int64_t key, int8_t *stays) {
+  for (int q = 0; q < QUERY_BLOCK; q += 16) {
+    for (int k = 0; k < KEY_BLOCK; k += 8) {
+      u32x16 words[4];
+      count16(d, (key + k) / 8, 0, query + q, 1, head, words);
+      philox16(d->key, words);
+      for (int n = 0; n < 8; n++) {
+        i8x16 bytes = __builtin_convertvector(stays16(d, words, n), i8x16);
+        memcpy(stays + (k + n) * QUERY_BLOCK + q, &bytes, 16);
+      }
+    }
+  }
+}
+// v where a key's weights of 16 queries stay, else 0.
+INLINE f32x16 where_staying(const int8_t *stays, int key, int query, f32x16 v) {
+  i8x16 bytes;
+  memcpy(&bytes, stays + key * QUERY_BLOCK + query, 16);
+  return select16(__builtin_convertvector(bytes, i32x16), v, splat(0));
 }
 
 // Adds to each query's sums its weights times the rows of the keys it sees.

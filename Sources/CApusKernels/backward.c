@@ -24,6 +24,7 @@ typedef struct {
   size_t out_stride, second_stride;
   int dtype, activation;
   float cap;
+  const apus_dropout *dropout;
 } row_job;
 
 static const void *saved_row(apus_saved x, int64_t row) {
@@ -107,6 +108,18 @@ void apus_soft_cap_backward(const apus_kernels *kernels, apus_pool *pool, apus_s
   row_job job = {.kernels = kernels->backward, .x = out, .cap = cap, .dy = dy, .dy_stride = dy_stride, .rows = rows, .columns = columns,
                  .out = dx, .out_stride = dx_stride};
   run_rows(pool, &job, soft_cap_task);
+}
+
+static void drop_task(void *context, int64_t task, int thread) {
+  (void)thread;
+  row_job *j = context;
+  EACH_ROW(j, task, m) j->kernels->drop(j->dropout, m, j->columns, OUT(m));
+}
+
+void apus_drop_rows(const apus_kernels *kernels, apus_pool *pool, const apus_dropout *dropout, float *x, size_t x_stride, int64_t rows,
+                    int64_t columns) {
+  row_job job = {.kernels = kernels->backward, .dropout = dropout, .rows = rows, .columns = columns, .out = x, .out_stride = x_stride};
+  run_rows(pool, &job, drop_task);
 }
 
 // ---- Sums over rows ----------------------------------------------------------------------------------------------------

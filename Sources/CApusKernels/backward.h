@@ -1,7 +1,6 @@
 // Gradients of norms, activations, caps and losses: the body of one instruction set (see tiles.h).
 
-// Columns of a vector that starts at column i.
-INLINE int part_at(int64_t i, int64_t columns) { return (int)(columns - i < 16 ? columns - i : 16); }
+#include "dropout.h"
 
 // Columns i ..< i + part of a row kept in `dtype`; the other lanes are 0.
 INLINE f32x16 load_saved(const void *x, int dtype, int64_t i, int part) {
@@ -224,4 +223,4 @@ static void cross_entropy(const apus_cross_entropy *c, int64_t row) {
 }
 
 static const apus_backward_kernels backward_kernels = {save, load, rms_norm_backward, layer_norm_backward, gated_backward, plain_backward,
-                                                       soft_cap_backward, add_rows, cross_entropy};
+                                                       soft_cap_backward, drop_row, add_rows, cross_entropy};

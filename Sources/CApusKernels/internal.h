@@ -4,6 +4,7 @@
 
 #include "apus_kernels.h"
 #include "attention_tasks.h"
+#include "dropout_numbers.h"
 #include "gemm_kernels.h"
 
 // 32 activations of one row, quantised: value = scale · level, where a level is a byte of `quads`. Beside weights whose levels are offset to be
@@ -87,6 +88,7 @@ typedef struct {
                 float *gate_gradient, float *up_gradient);
   void (*plain)(int activation, const void *x, int dtype, const float *dy, int64_t columns, float *dx);
   void (*soft_cap)(const void *out, int dtype, float cap, const float *dy, int64_t columns, float *dx);
+  void (*drop)(const apus_dropout *, int64_t position, int64_t columns, float *x);
   void (*add_rows)(const float *x, size_t stride, int64_t rows, int64_t columns, float *out);
   void (*cross_entropy)(const apus_cross_entropy *, int64_t row);
 } apus_backward_kernels;

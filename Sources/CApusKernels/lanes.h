@@ -4,6 +4,8 @@
 
 #include "vector.h"
 
+static const i32x16 lane_numbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 // Sixteen times x. (Not 0 + x: that is an addition, since it turns -0 into 0.)
 INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 INLINE f32x16 load16(const float *p) { f32x16 v; memcpy(&v, p, 64); return v; }
@@ -49,6 +51,9 @@ INLINE float max_lanes(f32x16 v) {
   v = max16(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
   return v[0] > v[1] ? v[0] : v[1];
 }
+
+// Columns of a vector that starts at column i.
+INLINE int part_at(int64_t i, int64_t columns) { return (int)(columns - i < 16 ? columns - i : 16); }
 
 // The first `columns` lanes; the others are 0 and stay unread.
 INLINE f32x16 load_part(const float *p, int columns) {

@@ -11,6 +11,7 @@ typedef struct {
   int dtype, compute, head;
   size_t query_stride, key_stride, value_stride;
   apus_visible visible;
+  const apus_dropout *dropout;
   int64_t query;
 } scalar_query;
 
@@ -67,6 +68,11 @@ static float score_of(const scalar_query *q, int64_t k, float *inner) {
   return score + rounded(APUS_BF16, rounded(APUS_BF16, (float)k) * a->slopes[q->head]) * a->scale;
 }
 
+// What the weight of a key is multiplied by: 0 if it is left out.
+static float staying(const scalar_query *q, int64_t k) {
+  return apus_stays(q->dropout, k / 8, q->query, q->head, k % 8) ? apus_dropout_factor(q->dropout) : 0;
+}
+
 static void attend_query(const scalar_query *q, float *out, float *log_sum) {
   int64_t from = apus_first_key(&q->visible, q->query), end = apus_end_key(&q->visible, q->query);
   float *weights = malloc((size_t)(end > 0 ? end : 1) * sizeof(float)), greatest = -INFINITY, inner;
@@ -79,7 +85,7 @@ static void attend_query(const scalar_query *q, float *out, float *log_sum) {
   for (int64_t k = from; k < end; k++) sum += weights[k] = expf(weights[k] - greatest);
   for (int d = 0; d < q->shape->head_size; d++) {
     double total = 0;
-    for (int64_t k = from; k < end; k++) total += rounded(q->compute, weights[k]) * value_at(q, k, d);
+    for (int64_t k = from; k < end; k++) total += rounded(q->compute, weights[k]) * staying(q, k) * value_at(q, k, d);
     out[d] = (float)(total / sum);
   }
   *log_sum = greatest + (float)log(sum);
@@ -90,7 +96,7 @@ static void attend(int compute, const apus_attend_task *t) {
   const apus_sequence *s = t->sequence;
   scalar_query q = {.shape = t->shape, .queries = s->queries, .keys = s->keys, .values = s->values, .dtype = s->dtype, .compute = compute,
                     .head = t->head, .query_stride = s->query_stride, .key_stride = s->key_stride, .value_stride = s->value_stride,
-                    .visible = {t->shape->window, s->prefix, s->queries_count, s->keys_count}};
+                    .visible = {t->shape->window, s->prefix, s->queries_count, s->keys_count}, .dropout = &s->dropout};
   for (q.query = t->first; q.query < t->first + t->count; q.query++) {
     attend_query(&q, s->out + (size_t)q.query * s->out_stride + (size_t)(t->head * t->shape->head_size),
                  s->log_sums + q.query * t->shape->heads + t->head);
@@ -108,7 +114,7 @@ static void backward_key(const scalar_query *q, const apus_gradient_task *t, int
   float inner, p = expf(score_of(q, k, &inner) - s->log_sums[q->query * q->shape->heads + q->head]), *out = t->query_gradient;
   double product = 0;
   for (int d = 0; d < head_size; d++) product += out_gradient_at(q, s, d) * value_at(q, k, d);
-  float slope = p * ((float)product - delta), scale = q->shape->scale;
+  float stays = staying(q, k), slope = p * ((float)product * stays - delta), scale = q->shape->scale;
   if (t->distance_gradient) t->distance_gradient[distance_at(q, k)] += slope;
   slope = rounded(q->compute, slope * inner);
   out += (size_t)q->query * t->query_gradient_stride + (size_t)(q->head * head_size);
@@ -117,7 +123,7 @@ static void backward_key(const scalar_query *q, const apus_gradient_task *t, int
   for (int d = 0; d < head_size; d++) {
     out[d] += slope * scale * key_at(q, k, d);
     keys[d] += slope * scale * query_at(q, d);
-    values[d] += rounded(q->compute, p) * out_gradient_at(q, s, d);
+    values[d] += rounded(q->compute, p) * stays * out_gradient_at(q, s, d);
   }
 }
 
@@ -126,7 +132,7 @@ static void backward(int compute, const apus_gradient_task *t) {
   int group = t->shape->heads / t->shape->kv_heads, head_size = t->shape->head_size;
   scalar_query q = {.shape = t->shape, .queries = s->queries, .keys = s->keys, .values = s->values, .dtype = s->dtype, .compute = compute,
                     .query_stride = s->query_stride, .key_stride = s->key_stride, .value_stride = s->value_stride,
-                    .visible = {t->shape->window, s->prefix, s->queries_count, s->keys_count}};
+                    .visible = {t->shape->window, s->prefix, s->queries_count, s->keys_count}, .dropout = &s->dropout};
   for (int64_t k = t->first; k < t->first + t->count; k++) {
     for (int d = 0; d < head_size; d++) {
       s->key_gradient[(size_t)k * s->key_gradient_stride + (size_t)(t->kv_head * head_size + d)] = 0;

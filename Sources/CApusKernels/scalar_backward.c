@@ -92,6 +92,13 @@ static void soft_cap(const void *out, int dtype, float cap, const float *dy, int
   }
 }
 
+static void drop(const apus_dropout *d, int64_t position, int64_t columns, float *x) {
+  for (int64_t i = 0; i < columns; i++) {
+    int64_t group = i / 128 * 128, lane = (i - group) % 16;
+    x[i] = apus_stays(d, group / 8 + lane, position, 0, (i - group) / 16) ? x[i] * apus_dropout_factor(d) : 0;
+  }
+}
+
 static void add_rows(const float *x, size_t stride, int64_t rows, int64_t columns, float *out) {
   for (int64_t m = 0; m < rows; m++) {
     for (int64_t i = 0; i < columns; i++) out[i] += x[(size_t)m * stride + (size_t)i];
@@ -124,4 +131,4 @@ static void cross_entropy(const apus_cross_entropy *c, int64_t row) {
   }
 }
 
-const apus_backward_kernels apus_backward_scalar = {save, load, rms_norm, layer_norm, gated, plain, soft_cap, add_rows, cross_entropy};
+const apus_backward_kernels apus_backward_scalar = {save, load, rms_norm, layer_norm, gated, plain, soft_cap, drop, add_rows, cross_entropy};

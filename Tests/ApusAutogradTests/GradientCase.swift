@@ -40,13 +40,15 @@ struct GradientCase {
     }
 
     /// Their mean cross-entropy; its gradients are added to the store's, or take their place.
-    func lossAndGradients(_ model: TrainedModel, replacesGradients: Bool = false) throws -> Double {
+    /// - Parameter drops: sequence i has the key that make_dropout.py gives it.
+    func lossAndGradients(_ model: TrainedModel, replacesGradients: Bool = false, drops: Bool = false) throws -> Double {
         let cache = try KeyValueCache(model.decoder, positions: sequences.map(\.count).max()!, dtype: .f32)
         let inputs = sequences.indices.map {
             SequenceInput(ids: sequences[$0], position: 0, cache: cache, infilling: contexts[$0], channels: channels[$0], logits: 0..<0)
         }
         let counted = targets.count { $0 >= 0 }, workspace = Workspace(model.tape)
-        let losses = try model.tape.record(replacesGradients: replacesGradients) { () throws(InputError) -> TokenLosses in
+        let keys = drops ? sequences.indices.map { UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15 } : []
+        let losses = try model.tape.record(replacesGradients: replacesGradients, dropoutKeys: keys) { () throws(InputError) -> TokenLosses in
             try model.decoder.losses(
                 inputs, texts: texts, targets: targets, CrossEntropyOptions(gradientScale: 1 / Float(counted)), workspace: workspace)
         }

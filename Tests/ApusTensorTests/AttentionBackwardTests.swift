@@ -15,12 +15,15 @@ import Testing
         var description: String
         var window = 0, prefix = 0, cap: Float = 0, slopes = false, rounded = false, keys = 101
         var reach: Int?
+        var dropout: Float = 0
     }
     static let cases = [
         Case(description: "causal"), Case(description: "window", window: 37), Case(description: "prefix", prefix: 60),
         Case(description: "full", prefix: 101), Case(description: "cap", cap: 1.5), Case(description: "slopes", slopes: true),
         Case(description: "rounded_slopes", slopes: true, rounded: true), Case(description: "distances", reach: 20),
-        Case(description: "across", prefix: 133, keys: 133),
+        Case(description: "across", prefix: 133, keys: 133), Case(description: "dropout", dropout: 0.3),
+        Case(description: "dropout_window", window: 37, cap: 1.5, dropout: 0.1),
+        Case(description: "dropout_across", prefix: 133, keys: 133, dropout: 0.5),
     ]
     static let heads = 4, kvHeads = 2, size = 20, tokens = 101
 
@@ -60,13 +63,14 @@ import Testing
         (shape.scale, shape.window, shape.soft_cap) = (1 / Float(Self.size).squareRoot(), Int64(c.window), c.cap)
         (shape.slopes, shape.slopes_in_bf16) = (c.slopes ? UnsafePointer(slopes.start) : nil, c.rounded)
         (shape.distances, shape.reach) = (table.map { UnsafePointer($0.start) }, Int64(c.reach ?? 0))
+        let dropout = Dropout(rate: c.dropout, site: 11, keys: [0x0123_4567_89AB_CDEF]).descriptor(0)
         let kept = (0..<copies).map { _ in Results(keys: c.keys, reach: c.reach) }
         let written = kept.map { results in results.all.map { Rows($0, width: 1) } }
         let sequences = written.map {
             apus_sequence(
                 queries: queries.start, keys: keys.start, values: values.start, dtype: DType.f32.kernelNumber, query_stride: query, key_stride: key,
                 value_stride: key, out: $0[0].start, out_stride: query, log_sums: $0[1].start, queries_count: Int64(Self.tokens),
-                keys_count: Int64(c.keys), prefix: Int64(c.prefix))
+                keys_count: Int64(c.keys), prefix: Int64(c.prefix), dropout: dropout)
         }
         apus_attend_training(backend.kernels, backend.pool, number, &shape, sequences, Int32(copies))
         let attended = written.map {
@@ -75,7 +79,7 @@ import Testing
                 key_stride: key, value_stride: key, out_stride: query, log_sums: $0[1].start, out_gradient: gradient.start,
                 out_gradient_stride: query + 1, query_gradient: $0[2].start, key_gradient: $0[3].start, value_gradient: $0[4].start,
                 query_gradient_stride: query, key_gradient_stride: key, value_gradient_stride: key, queries_count: Int64(Self.tokens),
-                keys_count: Int64(c.keys), prefix: Int64(c.prefix))
+                keys_count: Int64(c.keys), prefix: Int64(c.prefix), dropout: dropout)
         }
         let distances = c.reach == nil ? nil : written[0][5].start
         apus_attend_backward(backend.kernels, backend.pool, number, &shape, attended, Int32(copies), distances)

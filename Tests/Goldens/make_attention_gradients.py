@@ -6,13 +6,17 @@ import math, pathlib, sys
 import numpy as np
 import torch
 
+import dropout_masks
+
 HEADS, KV_HEADS, SIZE, TOKENS = 4, 2, 20, 101
-PLAIN = dict(window=0, prefix=0, cap=0.0, slopes=None, rounded=False, reach=None, keys=TOKENS)
+SITE, KEY = 11, 0x0123456789ABCDEF
+PLAIN = dict(window=0, prefix=0, cap=0.0, slopes=None, rounded=False, reach=None, keys=TOKENS, dropout=0.0)
 SLOPES = [0.5, 0.25, 0.125, 0.3535156]
 CASES = {
     "causal": {}, "window": dict(window=37), "prefix": dict(prefix=60), "full": dict(prefix=TOKENS), "cap": dict(cap=1.5),
     "slopes": dict(slopes=SLOPES), "rounded_slopes": dict(slopes=SLOPES, rounded=True), "distances": dict(reach=20),
-    "across": dict(prefix=133, keys=133),
+    "across": dict(prefix=133, keys=133), "dropout": dict(dropout=0.3), "dropout_window": dict(dropout=0.1, window=37, cap=1.5),
+    "dropout_across": dict(dropout=0.5, prefix=133, keys=133),
 }
 
 
@@ -48,7 +52,10 @@ def results(case):
     if c["window"]:
         hidden |= key <= query - c["window"]
     scores = scores.masked_fill(hidden, -math.inf)
-    out = torch.einsum("hts,shd->thd", scores.softmax(-1), v.repeat_interleave(HEADS // KV_HEADS, 1))
+    weights = scores.softmax(-1)
+    if c["dropout"]:
+        weights = weights * dropout_masks.of_scores(HEADS, TOKENS, c["keys"], c["dropout"], SITE, KEY)
+    out = torch.einsum("hts,shd->thd", weights, v.repeat_interleave(HEADS // KV_HEADS, 1))
     gradients = torch.autograd.grad(out, inputs, numbers(4, TOKENS, HEADS, SIZE))
     vector = numbers(5, SIZE)
     return [out @ vector, scores.logsumexp(-1).T, *(g @ vector for g in gradients[:3]), *gradients[3:]]

@@ -12,6 +12,7 @@ typedef struct {
   float *out_gradient;
   size_t query_stride, key_stride, value_stride, gradient_stride;
   int64_t tokens, positions, prefix;
+  apus_dropout dropout;
 } whole_sequence;
 
 // What a call writes: out, log-sums, and the gradients of queries, keys and values.
@@ -36,6 +37,7 @@ static whole_sequence sequence(const apus_attention *a, int type) {
   bool across = !a->window && between(0, 4) == 0;
   s.positions = across ? between(1, 230) : s.tokens;
   s.prefix = across ? s.positions : between(0, 2) ? 0 : between(0, (int)s.tokens);
+  if (between(0, 2) == 0) s.dropout = (apus_dropout){(uint32_t)between(1, 50000), (uint32_t)between(0, 99), (uint64_t)between(0, 1 << 30) << 25};
   s.query_stride = q + (size_t)between(0, 3);
   s.key_stride = kv + (size_t)between(0, 3);
   s.value_stride = kv + (size_t)between(0, 3);
@@ -71,7 +73,7 @@ static void run(const apus_kernels *kernels, apus_pool *on, int compute, int typ
     sequences[i] = (apus_sequence){.queries = s->queries, .keys = s->keys, .values = s->values, .dtype = type, .query_stride = s->query_stride,
                                    .key_stride = s->key_stride, .value_stride = s->value_stride, .out = w[i].results[0],
                                    .out_stride = w[i].strides[0], .log_sums = w[i].results[1], .queries_count = s->tokens,
-                                   .keys_count = s->positions, .prefix = s->prefix};
+                                   .keys_count = s->positions, .prefix = s->prefix, .dropout = s->dropout};
   }
   apus_attend_training(kernels, on, compute, a, sequences, count);
   for (int i = 0; i < count; i++) {
@@ -91,7 +93,7 @@ static void run(const apus_kernels *kernels, apus_pool *on, int compute, int typ
                                   .out_gradient_stride = s->gradient_stride, .query_gradient = w[i].results[2], .key_gradient = w[i].results[3],
                                   .value_gradient = w[i].results[4], .query_gradient_stride = w[i].strides[2],
                                   .key_gradient_stride = w[i].strides[3], .value_gradient_stride = w[i].strides[4], .queries_count = s->tokens,
-                                  .keys_count = s->positions, .prefix = s->prefix};
+                                  .keys_count = s->positions, .prefix = s->prefix, .dropout = s->dropout};
   }
   apus_attend_backward(kernels, on, compute, a, attended, count, distance_gradient);
   for (int i = 0; i < count; i++) free(outs[i]);
@@ -142,9 +144,10 @@ void attention_in_training(int compute, int type) {
   static const char *const names[] = {"out", "log-sums", "gradient of queries", "gradient of keys", "gradient of values"};
   float tolerance = compute == APUS_F32 ? 1e-4f : 0.03f;
   for (int i = 0; i < count; i++) {
-    snprintf(what, sizeof what, "attention in training, %d from %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d x %d tokens", compute, type,
+    snprintf(what, sizeof what, "attention in training, %d from %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d x %d tokens, %d left out", compute, type,
              a.heads, a.kv_heads, a.head_size, (int)a.window, (int)list[i].prefix, (double)a.soft_cap,
-             a.slopes ? "slopes" : a.distances ? "distances" : "no bias", (int)list[i].tokens, (int)list[i].positions);
+             a.slopes ? "slopes" : a.distances ? "distances" : "no bias", (int)list[i].tokens, (int)list[i].positions,
+             (int)list[i].dropout.threshold);
     // Where one key takes all the weight of a query, gradients are but rounding: the size of all together counts.
     float *all[2];
     size_t gradients = actual[i].counts[2] + actual[i].counts[3] + actual[i].counts[4], at = 0;

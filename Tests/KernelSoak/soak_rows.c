@@ -80,6 +80,17 @@ static void activations(apus_saved x, apus_saved up, const float *dy) {
   free(expected), free(actual);
 }
 
+static void dropout(const float *x) {
+  apus_dropout d = {(uint32_t)between(0, 65535), (uint32_t)between(0, 999), (uint64_t)between(0, 1 << 30) << 30 | (uint64_t)between(0, 1 << 30)};
+  float *expected = copy(x, count), *actual = copy(x, count), *single = copy(x, count);
+  apus_drop_rows(scalar, pool, &d, expected, stride, rows, columns);
+  apus_drop_rows(tested, pool, &d, actual, stride, rows, columns);
+  apus_drop_rows(tested, alone, &d, single, stride, rows, columns);
+  equal("dropout", expected, actual, count);
+  equal("dropout", actual, single, count);
+  free(expected), free(actual), free(single);
+}
+
 static void embedding(const float *dy) {
   enum { VOCABULARY = 7 };
   int32_t *ids = allocate((size_t)rows * sizeof *ids);
@@ -126,6 +137,7 @@ void gradients(void) {
   apus_saved x = saved(10), up = saved(1);
   norms(x, dy);
   activations(x, up, dy);
+  dropout(dy);
   embedding(dy);
   cross_entropy();
   free((void *)(uintptr_t)x.data), free((void *)(uintptr_t)up.data), free(dy);

@@ -9,6 +9,8 @@ final class AcrossOperation: Operation {
     private let logSums: Rows
     private let segments: [Segment]
     private let memories: [StoreOperation]
+    /// Of each segment.
+    private let dropouts: [Dropout?]
     private let out: Rows
 
     init(_ tape: Tape, _ shape: AttentionShape, queries: Rows, segments: [Segment], caches: [LayerCache], into out: Rows) {
@@ -17,14 +19,17 @@ final class AcrossOperation: Operation {
         self.segments = segments
         self.out = out
         memories = caches.map { tape.memories[ObjectIdentifier($0.keys)]! }
+        let dropout = tape.nextDropout(rate: shape.dropout)
+        dropouts = segments.indices.map { dropout?.ofSequence($0) }
         keptQueries = tape.copy(queries)
         let sums = tape.arena.rows(.f32, count: queries.count, width: shape.heads)
         logSums = Rows(sums.storage, offset: sums.offset, count: sums.count, width: sums.width)
         tape.contents.overwrite(out)
-        for (segment, memory) in zip(segments, memories) {
+        for (index, (segment, memory)) in zip(segments, memories).enumerated() {
             tape.base.attendWhole(
                 shape, queries: keptQueries.rows(segment.rows), keys: memory.keptKeys, values: memory.keptValues,
-                spans: [Self.span(segment, memory)], bias: nil, in: tape.type, into: out.rows(segment.rows), logSums: logSums.rows(segment.rows))
+                spans: [Self.span(segment, memory)], bias: nil, dropout: dropouts[index], in: tape.type, into: out.rows(segment.rows),
+                logSums: logSums.rows(segment.rows))
         }
         keptOut = tape.keep(out)
     }
@@ -37,14 +42,14 @@ final class AcrossOperation: Operation {
         guard let gradient = tape.gradient(out) else { return tape.clear(out) }
         let target = tape.mirror(queries).target(queries, tape.base)
         precondition(!target.adds, "queries that are read twice")
-        for (segment, memory) in zip(segments, memories) {
+        for (index, (segment, memory)) in zip(segments, memories).enumerated() {
             let count = memory.keys.count, width = memory.keys.width
             let both = tape.scratchRows(count: 2 * count, width: width), keys = both.rows(0..<count), values = both.rows(count..<2 * count)
             tape.base.attendBackward(
                 shape, queries: keptQueries.rows(segment.rows), keys: memory.keptKeys, values: memory.keptValues,
                 out: keptOut.rows(tape).rows(segment.rows), logSums: logSums.rows(segment.rows), gradient: gradient.rows(segment.rows),
-                spans: [Self.span(segment, memory)], bias: nil, in: tape.type, queryGradient: target.rows.rows(segment.rows), keyGradient: keys,
-                valueGradient: values, distanceGradient: nil)
+                spans: [Self.span(segment, memory)], bias: nil, dropout: dropouts[index], in: tape.type,
+                queryGradient: target.rows.rows(segment.rows), keyGradient: keys, valueGradient: values, distanceGradient: nil)
             memory.add(tape, keys: keys, values: values)
         }
         tape.clear(out)

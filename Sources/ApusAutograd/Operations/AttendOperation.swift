@@ -11,6 +11,7 @@ final class AttendOperation: Operation {
     private let logSums: Rows
     private let spans: [AttentionSpan]
     private let bias: ScoreBias?
+    private let dropout: Dropout?
     private let out: Rows
 
     init(_ tape: Tape, _ shape: AttentionShape, queries: Rows, keys: Rows, values: Rows, segments: [Segment], bias: ScoreBias?, into out: Rows) {
@@ -21,13 +22,15 @@ final class AttendOperation: Operation {
         self.values = values
         self.bias = bias
         self.out = out
+        dropout = tape.nextDropout(rate: shape.dropout)
         spans = segments.map { AttentionSpan(queries: $0.rows, keys: $0.rows, prefix: shape.seesPrefix ? $0.prefix : 0) }
         kept = [queries, keys, values].map { tape.copy($0) }
         let sums = tape.arena.rows(.f32, count: queries.count, width: shape.heads)
         logSums = Rows(sums.storage, offset: sums.offset, count: sums.count, width: sums.width)
         tape.contents.overwrite(out)
         tape.base.attendWhole(
-            shape, queries: kept[0], keys: kept[1], values: kept[2], spans: spans, bias: bias, in: tape.type, into: out, logSums: logSums)
+            shape, queries: kept[0], keys: kept[1], values: kept[2], spans: spans, bias: bias, dropout: dropout,
+            in: tape.type, into: out, logSums: logSums)
         keptOut = tape.keep(out)
     }
 
@@ -42,7 +45,7 @@ final class AttendOperation: Operation {
         precondition(targets.allSatisfy { !$0.adds }, "queries, keys or values that are read twice")
         tape.base.attendBackward(
             shape, queries: kept[0], keys: kept[1], values: kept[2], out: keptOut.rows(tape), logSums: logSums, gradient: gradient, spans: spans,
-            bias: bias, in: tape.type, queryGradient: targets[0].rows, keyGradient: targets[1].rows, valueGradient: targets[2].rows,
+            bias: bias, dropout: dropout, in: tape.type, queryGradient: targets[0].rows, keyGradient: targets[1].rows, valueGradient: targets[2].rows,
             distanceGradient: distanceGradient(tape))
         tape.clear(out)
     }

@@ -4,11 +4,14 @@ import ApusTensor
 final class BlockOperation: Operation {
     private let hidden: Rows
     private let kept: KeptRows
+    /// Where the block begins to leave something out.
+    private let dropoutSite: UInt32
     private let body: () -> Void
 
-    init(hidden: Rows, kept: KeptRows, body: @escaping () -> Void) {
+    init(hidden: Rows, kept: KeptRows, dropoutSite: UInt32, body: @escaping () -> Void) {
         self.hidden = hidden
         self.kept = kept
+        self.dropoutSite = dropoutSite
         self.body = body
     }
 
@@ -18,6 +21,7 @@ final class BlockOperation: Operation {
         tape.base.restore(kept, into: hidden)
         tape.contents = KeptContents()
         tape.contents[hidden] = .rows(kept)
+        tape.dropoutSite = dropoutSite
         tape.isRecording = true
         body()
         tape.isRecording = false
@@ -40,7 +44,7 @@ extension Tape {
         }
         contents.overwrite(hidden)
         let kept = keepRounded(hidden)
-        operations.append(BlockOperation(hidden: hidden, kept: kept, body: body))
+        operations.append(BlockOperation(hidden: hidden, kept: kept, dropoutSite: dropoutSite, body: body))
         isRecording = false
         body()
         isRecording = true

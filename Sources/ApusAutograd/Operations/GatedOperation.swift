@@ -21,12 +21,12 @@ final class GatedOperation: Recomputable {
         if tape.isRecording, tape.recompute != .none { tape.contents[out] = .again(self) }
     }
 
-    func resultAgain(_ tape: Tape) -> KeptRows {
+    func runAgain(_ tape: Tape) -> Rows {
         let both = tape.scratchRows(count: 2 * out.count, width: out.width), gate = both.rows(0..<out.count), up = both.rows(out.count..<2 * out.count)
         tape.base.restore(keptGate, into: gate)
         tape.base.restore(keptUp, into: up)
         tape.base.gated(activation, gate: gate, up: up, into: gate)
-        return tape.copy(gate)
+        return gate
     }
 
     func backward(_ tape: Tape) {

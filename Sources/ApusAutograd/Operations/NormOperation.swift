@@ -41,10 +41,10 @@ final class NormOperation: Recomputable {
         return rows
     }
 
-    func resultAgain(_ tape: Tape) -> KeptRows {
+    func runAgain(_ tape: Tape) -> Rows {
         let rows = tape.scratchRows(count: out.count, width: out.width)
         run(tape, restored(tape, in: rows), into: rows)
-        return tape.copy(rows)
+        return rows
     }
 
     func backward(_ tape: Tape) {

@@ -17,11 +17,11 @@ final class PlainOperation: Recomputable {
         if tape.isRecording, tape.recompute != .none { tape.contents[out] = .again(self) }
     }
 
-    func resultAgain(_ tape: Tape) -> KeptRows {
+    func runAgain(_ tape: Tape) -> Rows {
         let rows = tape.scratchRows(count: out.count, width: out.width)
         tape.base.restore(kept, into: rows)
         tape.base.plain(activation, rows, into: rows)
-        return tape.copy(rows)
+        return rows
     }
 
     func backward(_ tape: Tape) {

@@ -50,6 +50,12 @@ enum Bert: ConfiguredFamily {
         modelType == "bert" ? ("cls.predictions", "cls.predictions.transform", "LayerNorm") : ("lm_head", "lm_head", "layer_norm")
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let hidden = try config.rate("hidden_dropout_prob")
+        return DropoutDescription(
+            embedding: hidden, scores: try config.rate("attention_probs_dropout_prob"), attention: hidden, feedForward: hidden)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let prefix = description.architecture == "bert" ? "bert." : "roberta.", layer = prefix + "encoder.layer.#."
         let (head, transform, norm) = headPrefix(description.architecture), own = description.maskedHead, decoder = head + ".decoder"

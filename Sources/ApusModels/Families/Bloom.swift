@@ -25,6 +25,11 @@ enum Bloom: Family {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let hidden = try config.rate("hidden_dropout")
+        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: hidden, feedForward: hidden)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         CheckpointLayout(
             outer: [

@@ -67,6 +67,11 @@ enum ChatGLM: ConfiguredFamily {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? false))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let hidden = try config.rate("hidden_dropout")
+        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: hidden, feedForward: hidden)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let isFirst = description.infilling != nil, layers = isFirst ? "transformer.layers.#." : "transformer.encoder.layers.#."
         let attention = layers + (isFirst ? "attention." : "self_attention."), queries = CheckpointLayout.queryKeyValue

@@ -42,6 +42,11 @@ enum Falcon: Family {
         return .parallel(norms: norms == 1 ? .one : .two)
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let scores = try config.rate("attention_dropout")
+        return DropoutDescription(scores: scores, attention: scores, feedForward: try config.rate("hidden_dropout"), joinsParallel: true)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let hasTwo = description.layers[0].topology == .parallel(norms: .two)
         return CheckpointLayout(

@@ -25,6 +25,12 @@ enum GPT2: Family {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("resid_pdrop")
+        return DropoutDescription(
+            embedding: try config.rate("embd_pdrop"), scores: try config.rate("attn_pdrop"), attention: residual, feedForward: residual)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let joined = CheckpointLayout.Packing.stacked(CheckpointLayout.queryKeyValue)
         return CheckpointLayout(

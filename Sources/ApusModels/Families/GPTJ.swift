@@ -27,6 +27,12 @@ enum GPTJ: ConfiguredFamily {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? false, bias: true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("resid_pdrop")
+        return DropoutDescription(
+            embedding: try config.rate("embd_pdrop"), scores: try config.rate("attn_pdrop"), attention: residual, feedForward: residual)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         CheckpointLayout(
             outer: [.init("embedding", "transformer.wte"), .init("norm", "transformer.ln_f"), .init("head", "lm_head")],

@@ -28,6 +28,11 @@ enum GPTNeoX: Family {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? false))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let hidden = try config.rate("hidden_dropout")
+        return DropoutDescription(embedding: hidden, scores: try config.rate("attention_dropout"), attention: hidden, feedForward: hidden)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         CheckpointLayout(
             outer: [.init("embedding", "gpt_neox.embed_in"), .init("norm", "gpt_neox.final_layer_norm"), .init("head", "embed_out")],

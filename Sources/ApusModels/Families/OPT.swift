@@ -25,6 +25,11 @@ enum OPT: ConfiguredFamily {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("dropout")
+        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         CheckpointLayout(
             outer: [

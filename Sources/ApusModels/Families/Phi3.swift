@@ -28,6 +28,11 @@ enum Phi3: Family {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? false))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("resid_pdrop")
+        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let queries = CheckpointLayout.queryKeyValue, gates = CheckpointLayout.gateUp
         return CheckpointLayout(

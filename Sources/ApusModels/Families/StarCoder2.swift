@@ -26,6 +26,12 @@ enum StarCoder2: Family {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("residual_dropout")
+        return DropoutDescription(
+            embedding: try config.rate("embedding_dropout"), scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         CheckpointLayout(
             outer: [.init("embedding", "model.embed_tokens"), .init("norm", "model.norm"), .init("head", "lm_head")],

@@ -61,6 +61,11 @@ enum T5: ConfiguredFamily {
         return (before, RelativePosition(buckets: buckets, maxDistance: distance, isBidirectional: true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let rate = try config.rate("dropout_rate")
+        return DropoutDescription(embedding: rate, scores: rate, attention: rate, feedForward: rate, activation: rate, output: rate)
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let isGated = description.layers[0].feedForward.kind == .gated
         func attention(_ module: String, _ file: String) -> [CheckpointLayout.Row] {

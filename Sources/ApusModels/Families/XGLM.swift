@@ -26,6 +26,13 @@ enum XGLM: ConfiguredFamily {
             head: HeadDescription(tied: try config.bool("tie_word_embeddings") ?? true))
     }
 
+    static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
+        let residual = try config.rate("dropout")
+        return DropoutDescription(
+            embedding: residual, scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual,
+            activation: try config.rate("activation_dropout"))
+    }
+
     static func layout(of description: DecoderDescription) -> CheckpointLayout {
         let layer = "model.layers.#.", attention = layer + "self_attn."
         return CheckpointLayout(

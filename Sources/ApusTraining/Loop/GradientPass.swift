@@ -55,7 +55,9 @@ final class GradientPass {
         let options = CrossEntropyOptions(labelSmoothing: labelSmoothing, zLoss: zLoss, gradientScale: lossScale / Float(counted))
         var sums = Loss.none
         for (index, batch) in batches.enumerated() {
-            let part = try model.tape.record(replacesGradients: index == 0) { () throws(InputError) -> TokenLosses in try losses(batch, options) }
+            let part = try model.tape.record(replacesGradients: index == 0, dropoutKeys: batch.dropoutKeys) { () throws(InputError) -> TokenLosses in
+                try losses(batch, options)
+            }
             model.tape.backward()
             sums.add(part, targets: batch.targets)
         }

@@ -8,9 +8,11 @@ struct MicroBatch {
     /// What an encoder reads, a text for each of them; none without one.
     let texts: [[Int32]]
     let targets: [Int32]
+    /// Of each input, what the random numbers of its dropout are a function of; none without dropout.
+    let dropoutKeys: [UInt64]
 
     init(inputs: [SequenceInput], texts: [[Int32]] = [], targets: [Int32]) {
-        (self.inputs, self.texts, self.targets) = (inputs, texts, targets)
+        (self.inputs, self.texts, self.targets, dropoutKeys) = (inputs, texts, targets, [])
     }
 
     /// Targets that count.
@@ -19,9 +21,11 @@ struct MicroBatch {
 
 extension MicroBatch {
     /// Each document of a row is a sequence of its own.
-    init(_ batch: TrainingBatch, of model: DecoderDescription, cache: KeyValueCache) {
-        var inputs: [SequenceInput] = [], texts: [[Int32]] = [], targets: [Int32] = []
-        for sequence in batch.sequences {
+    /// - Parameter dropout: gives random numbers of each row of the batch.
+    init(_ batch: TrainingBatch, of model: DecoderDescription, cache: KeyValueCache, dropout: ((_ row: Int) -> RandomStream)? = nil) {
+        var inputs: [SequenceInput] = [], texts: [[Int32]] = [], targets: [Int32] = [], dropoutKeys: [UInt64] = []
+        for (row, sequence) in batch.sequences.enumerated() {
+            var random = dropout?(row)
             for (index, document) in sequence.documents.enumerated() {
                 let ids = Array(sequence.inputs[document.rows]), context = Self.context(of: ids, document, model)
                 inputs.append(
@@ -32,11 +36,13 @@ extension MicroBatch {
                 // What a token sees is not predicted of it.
                 if document.prefix == 0 { for row in 0..<max(context.length - 1, 0) { wanted[row] = -1 } }
                 targets += wanted
+                if let key = random?.next() { dropoutKeys.append(key) }
             }
         }
         self.inputs = inputs
         self.texts = texts
         self.targets = targets
+        self.dropoutKeys = dropoutKeys
     }
 
     /// The part that sees itself in both directions: the objective's, or what answering would make of the same tokens.

@@ -76,6 +76,8 @@ package struct StepBenchmark {
             if model.encoder != nil { sequence.encoder = TrainingSequence.Encoder(inputs: sequence.inputs, documents: [0..<length]) }
             return sequence
         }
-        return MicroBatch(TrainingBatch(sequences: sequences), of: model, cache: cache)
+        return MicroBatch(TrainingBatch(sequences: sequences), of: model, cache: cache) {
+            RandomStream(seed: UInt64(configuration.data.seed), step: step, sequence: $0, site: .dropout)
+        }
     }
 }

@@ -13,6 +13,8 @@ struct TrainingParts {
     let description: DecoderDescription
     /// The files that the model is made from, if it is.
     let source: ModelSource?
+    /// What the model's configuration leaves out in training.
+    let dropout: DropoutDescription
     private let threads: Int
 
     /// - Throws: an `InputError` when the model cannot be read, or the run would not fit into the memory.
@@ -21,10 +23,7 @@ struct TrainingParts {
         self.threads = threads
         source = try configuration.model.from.map { (path) throws(InputError) in try ModelSource(path: path) }
         for note in source?.notes ?? [] { notify(note) }
-        if let source {
-            let keys = try source.dropoutKeys()
-            if !keys.isEmpty { notify("\(source.path)/config.json: dropout is not applied: \(keys.joined(separator: ", "))") }
-        }
+        dropout = try Self.dropout(of: source, notify)
         description = try Self.description(configuration, source, notify)
         if let limit = description.positionLimit, configuration.data.sequenceLength > limit {
             throw InputError(
@@ -34,6 +33,17 @@ struct TrainingParts {
         let plan = plan, available = AvailableMemory.read()
         notify(MemoryPlan(plan).table(plan, available: available))
         try MemoryPlan(plan).check(plan, available: available)
+    }
+
+    private static func dropout(of source: ModelSource?, _ notify: (String) -> Void) throws(InputError) -> DropoutDescription {
+        guard let source else { return .none }
+        let dropout = try source.dropout()
+        func tell(_ what: String, _ keys: [String]) {
+            if !keys.isEmpty { notify("\(source.path)/config.json: \(what): \(keys.joined(separator: ", "))") }
+        }
+        tell("trains with dropout", dropout.keys)
+        tell("this is not applied", dropout.ignoredKeys)
+        return dropout.description
     }
 
     private static func description(
@@ -62,6 +72,7 @@ struct TrainingParts {
             description, microBatch: configuration.batch.micro, sequenceLength: configuration.data.sequenceLength,
             computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
         run.passes = configuration.batch.accumulate
+        run.dropsSublayers = dropout.attention > 0 || dropout.feedForward > 0
         run.optimizerByteCount = configuration.optimizer.rule.byteCount(for: slices) / max(description.parameterCount, 1)
         run.fixedByteCount = ProcessMemory.byteCount(threads: threads, vocabularySize: readsText ? description.vocabularySize : nil)
         return run
@@ -73,9 +84,9 @@ struct TrainingParts {
         let recompute = Tape.Recompute(rawValue: configuration.recompute.mode.rawValue)!
         let initialization = WeightInitialization(description: description, seed: UInt64(configuration.data.seed))
         if let source, !configuration.model.random {
-            return try TrainedModel(source, type: type, recompute: recompute, on: backend) { initialization.draw($0, only: $1) }
+            return try TrainedModel(source, dropout: dropout, type: type, recompute: recompute, on: backend) { initialization.draw($0, only: $1) }
         }
-        return try TrainedModel(description, type: type, recompute: recompute, on: backend, draw: initialization.draw)
+        return try TrainedModel(description, dropout: dropout, type: type, recompute: recompute, on: backend, draw: initialization.draw)
     }
 
     private var dataPaths: [String] { (configuration.data.train + configuration.data.validation).map(\.path) }

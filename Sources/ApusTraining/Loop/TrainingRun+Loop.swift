@@ -79,9 +79,13 @@ extension TrainingRun {
     /// One step: gradients of all micro-batches, and the update unless they are not finite.
     private func takeStep() throws(InputError) -> Outcome {
         var batches: [MicroBatch] = [], count = 0
-        for _ in 0..<configuration.batch.accumulate {
+        let seed = UInt64(configuration.data.seed), next = step + 1
+        for first in stride(from: 0, to: configuration.batch.accumulate * configuration.batch.micro, by: configuration.batch.micro) {
             guard let batch = try loader.next() else { break }
-            batches.append(MicroBatch(batch, of: model.decoder.description, cache: cache))
+            batches.append(
+                MicroBatch(batch, of: model.decoder.description, cache: cache) {
+                    RandomStream(seed: seed, step: next, sequence: first + $0, site: .dropout)
+                })
             count += batch.tokens
         }
         let scale = scaler?.scale ?? 1, loss = try pass.run(batches, lossScale: Float(scale))

@@ -14,6 +14,8 @@ package struct MemoryPlan: Sendable, Equatable {
         package var sequenceLength: Int
         /// Micro-batches of a step.
         package var passes = 1
+        /// Whether elements of what sublayers give are left out, which takes a buffer.
+        package var dropsSublayers = false
         /// Bytes of an element of what is kept: 4 of f32, 2 of bf16 and f16.
         package var computeByteCount: Int
         package var recompute: Recompute
@@ -168,7 +170,7 @@ package struct MemoryPlan: Sendable, Equatable {
         let inner = Workspace.stride(max(attention, feedForward))
         let branch = layers.contains { $0.topology == .sequential(.sandwich) || $0.topology == .parallel(norms: .two) } ? c : 0
         // The residual, its norm and the result of the last norm; each buffer has one of gradients beside it, and all are f32.
-        let buffers = 2 * 4 * (3 * c + branch + inner)
+        let buffers = 2 * 4 * (3 * c + branch + (run.dropsSublayers ? c : 0) + inner)
         let scratch = run.recompute == .none ? 4 * c : 4 * max(c, feedForward)
         let logits = min(product(tokens, run.description.vocabularySize * 4), logitByteLimit)
         return product(tokens, buffers + scratch + 2 * 4 * widthAcross(run)) + logits

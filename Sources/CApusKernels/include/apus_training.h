@@ -19,6 +19,19 @@ typedef struct {
 void apus_gemm(const apus_kernels *, apus_pool *, int compute, int64_t m, int64_t n, int64_t k, apus_operand a, apus_operand b,
                const float *bias, float *out, size_t out_stride, bool add);
 
+// ---- Dropout (Srivastava et al. 2014) ---------------------------------------------------------------------------------
+
+// What is left out of a sequence: a function of this and of the element's place alone, so that neither layout, threads nor a second run
+// change it.
+typedef struct {
+  uint32_t threshold;  // elements are left out with a chance of threshold / 65536, below 1; 0: none is
+  uint32_t site;       // where in the model
+  uint64_t key;        // of the sequence
+} apus_dropout;
+
+// x = x / (1 - chance), or 0 where it is left out: rows of one sequence, from its beginning on.
+void apus_drop_rows(const apus_kernels *, apus_pool *, const apus_dropout *, float *x, size_t x_stride, int64_t rows, int64_t columns);
+
 // ---- Attention of whole sequences (attention_training.c) -------------------------------------------------------------
 
 // One sequence of an attention call, whose query i stands at position i. Strides are elements between tokens.
@@ -32,6 +45,7 @@ typedef struct {
   int64_t queries_count;       // T
   int64_t keys_count;          // S: T, unless across
   int64_t prefix;              // keys that every query sees: S across
+  apus_dropout dropout;        // of the weights that scores become
 } apus_sequence;
 
 // apus_attend without a cache: products in `compute` (APUS_F32 or APUS_BF16). Of `shape` all but kv_dtype and segments count.
@@ -53,6 +67,7 @@ typedef struct {
   int64_t queries_count;       // T of queries; keys are as many, unless across
   int64_t keys_count;
   int64_t prefix;              // keys that every query sees
+  apus_dropout dropout;        // as it was in apus_attend_training
 } apus_attended;
 
 // Gradients of apus_attend, products in `compute` (APUS_F32 or APUS_BF16). Of `shape` all but its segments count. With
