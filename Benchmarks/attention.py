@@ -37,14 +37,15 @@ def structure(name, **fields):
 Attention = structure(
     "Attention", heads=NUMBER, kv_heads=NUMBER, head_size=NUMBER, kv_dtype=NUMBER, scale=ctypes.c_float, window=COUNT, soft_cap=ctypes.c_float,
     slopes=POINTER, slopes_in_bf16=ctypes.c_bool, distances=POINTER, reach=COUNT, segments=POINTER, segment_count=NUMBER)
+Dropout = structure("Dropout", threshold=ctypes.c_uint32, site=ctypes.c_uint32, key=ctypes.c_uint64)
 Sequence = structure(
     "Sequence", queries=POINTER, keys=POINTER, values=POINTER, dtype=NUMBER, query_stride=LENGTH, key_stride=LENGTH, value_stride=LENGTH,
-    out=POINTER, out_stride=LENGTH, log_sums=POINTER, queries_count=COUNT, keys_count=COUNT, prefix=COUNT)
+    out=POINTER, out_stride=LENGTH, log_sums=POINTER, queries_count=COUNT, keys_count=COUNT, prefix=COUNT, dropout=Dropout)
 Attended = structure(
     "Attended", queries=POINTER, keys=POINTER, values=POINTER, out=POINTER, dtype=NUMBER, query_stride=LENGTH, key_stride=LENGTH,
     value_stride=LENGTH, out_stride=LENGTH, log_sums=POINTER, out_gradient=POINTER, out_gradient_stride=LENGTH, query_gradient=POINTER,
     key_gradient=POINTER, value_gradient=POINTER, query_gradient_stride=LENGTH, key_gradient_stride=LENGTH, value_gradient_stride=LENGTH,
-    queries_count=COUNT, keys_count=COUNT, prefix=COUNT)
+    queries_count=COUNT, keys_count=COUNT, prefix=COUNT, dropout=Dropout)
 
 
 def compiled(folder):
