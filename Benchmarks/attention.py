@@ -2,10 +2,10 @@
 """Measures attention in training, forward and backward, against PyTorch's scaled_dot_product_attention on the same numbers, taking turns.
 
 The kernels are compiled to a shared library in .build/attention. Causal attention of one sequence, heads of 64; PyTorch has its tensors as
-it likes them best, [1, heads, T, 64] side by side, Apus [T, heads, 64]. In bf16 the inputs and the outputs that are kept are bf16; Apus'
-outputs and gradients are f32. Each turn runs both engines once; the figures are medians, the ratio is PyTorch's time over Apus'. The
-roofline (apus_roofline_compute) is measured before and after. Prints a table in Markdown; a multiplication and an addition count as two
-operations, and the backward pass as 2.5 times the forward one.
+it likes them best, [1, heads, T, 64] side by side, Apus [T, heads, 64]; each lies in memory as its engine asks for it, Apus' in huge pages
+(Storage.swift). In bf16 the inputs and the outputs that are kept are bf16; Apus' outputs and gradients are f32. Each turn runs both engines
+once; the figures are medians, the ratio is PyTorch's time over Apus'. The roofline (apus_roofline_compute) is measured before and after.
+Prints a table in Markdown; a multiplication and an addition count as two operations, and the backward pass as 2.5 times the forward one.
 
 Usage: attention.py [--heads 9] [--kv-heads 9] [--tokens 256,512,2048,4096] [--types f32,bf16] [--threads 2] [--repetitions 7] [--isa BEST]
 --isa: number of enum apus_isa. Needs clang (or CC), PyTorch and an otherwise idle machine.
@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import ctypes
 import datetime
+import mmap
 import os
 import pathlib
 import statistics
@@ -81,6 +82,13 @@ def roofline(library, kernels, threads):
     return {name: max(reached(kind) for _ in range(3)) for name, kind in (("f32", 0), ("bf16", 1))}
 
 
+def placed(tensor):
+    """A copy in memory as Apus allocates it."""
+    memory = mmap.mmap(-1, -(-tensor.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return torch.frombuffer(memory, dtype=tensor.dtype, count=tensor.numel()).view(tensor.shape).copy_(tensor)
+
+
 class Case:
     """One sequence's tensors, and a forward and a backward pass of either engine over them."""
 
@@ -89,11 +97,13 @@ class Case:
         self.number, self.type = TYPES[kind]
         heads, kv_heads = arguments.heads, arguments.kv_heads
         shapes = [(tokens, heads, SIZE), (tokens, kv_heads, SIZE), (tokens, kv_heads, SIZE)]
-        self.inputs = [torch.randn(shape).to(self.type) for shape in shapes]
-        self.out, self.log_sums, self.out_gradient = torch.zeros(shapes[0]), torch.zeros(tokens, heads), torch.randn(shapes[0])
-        self.gradients = [torch.zeros(shape) for shape in shapes]
+        self.inputs = [placed(torch.randn(shape).to(self.type)) for shape in shapes]
+        self.out, self.log_sums = placed(torch.zeros(shapes[0])), placed(torch.zeros(tokens, heads))
+        self.kept = self.out if self.type == torch.float32 else placed(self.out.to(self.type))
+        self.out_gradient = placed(torch.randn(shapes[0]))
+        self.gradients = [placed(torch.zeros(shape)) for shape in shapes]
         self.shape = Attention(heads=heads, kv_heads=kv_heads, head_size=SIZE, scale=SIZE**-0.5)
-        self.peer_inputs = [x.transpose(0, 1)[None].contiguous().requires_grad_() for x in self.inputs]
+        self.peer_inputs = [x.transpose(0, 1)[None].clone(memory_format=torch.contiguous_format).requires_grad_() for x in self.inputs]
         self.peer_gradient = self.out_gradient.to(self.type).transpose(0, 1)[None].contiguous()
         self.grouped, self.count = heads != kv_heads, tokens
 
@@ -115,7 +125,7 @@ class Case:
         self.library.apus_attend_backward(self.kernels, self.pool, self.number, ctypes.byref(self.shape), ctypes.byref(attended), 1, None)
 
     def keep(self):
-        self.kept = self.out.to(self.type)
+        self.kept.copy_(self.out)
 
     def peer_forward(self):
         self.peer_out = torch.nn.functional.scaled_dot_product_attention(*self.peer_inputs, is_causal=True, enable_gqa=self.grouped)

@@ -17,7 +17,8 @@ extension TrainingConfiguration {
 extension TrainingConfiguration.Model: ConfigurationSection {
     static var keys: [ConfigurationKey<Self>] {
         [
-            ConfigurationKey("from", \.from, "a .gguf file or a folder in Hugging Face layout to continue from; its tokenizer reads the data"),
+            ConfigurationKey(
+                "from", \.from, "a .gguf file or a folder in Hugging Face layout to continue from, with its tokenizer, and its dropout in training"),
             ConfigurationKey("random", \.random, "take only the shape of `from` and draw new weights"),
             ConfigurationKey("preset", \.preset, "a published size by name, as `apus inspect --compare all` lists them; weights are drawn"),
         ] + ModelDescriptionKeys.keys.map { $0.inside(\.description) }
