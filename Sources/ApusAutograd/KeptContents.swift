@@ -46,7 +46,7 @@ enum Kept {
 
 /// An operation whose result need not be kept.
 protocol Recomputable: Operation {
-    /// The same bits as in the forward pass, in memory that holds until the next operation.
+    /// The same bits as in the forward pass, in rows that hold until the next call of `scratchRows`.
     func runAgain(_ tape: Tape) -> Rows
 }
 

@@ -31,7 +31,7 @@ package final class Tape {
     package var onGradient: ((Storage) -> Void)?
     /// Factor of the gradient of embedded tokens, e.g. 0.1 (GLM-130B, Zeng et al. 2022).
     package var embeddingGradientScale: Float = 1
-    /// Of each sequence of the batch that is being recorded: its random numbers for dropout. Empty: nothing is left out.
+    /// Of each sequence of the batch that is being recorded: the key of its random numbers for dropout. Empty: nothing is left out.
     private var dropoutKeys: [UInt64] = []
     /// Where in the model something is left out next.
     var dropoutSite: UInt32 = 0
@@ -121,9 +121,12 @@ package final class Tape {
 
     // MARK: What operations use
 
+    /// Whether the batch has keys: something may be left out.
+    package var drops: Bool { !dropoutKeys.isEmpty }
+
     /// What is left out at the next site; nil where nothing is.
     func nextDropout(rate: Float) -> Dropout? {
-        guard rate > 0, !dropoutKeys.isEmpty else { return nil }
+        guard rate > 0, drops else { return nil }
         defer { dropoutSite += 1 }
         return Dropout(rate: rate, site: dropoutSite, keys: dropoutKeys)
     }

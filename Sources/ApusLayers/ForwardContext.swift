@@ -51,9 +51,12 @@ package struct ForwardContext {
         self.remembered = remembered
     }
 
-    /// Leaves out elements with a chance of `rate` while a tape records, and nothing otherwise.
+    /// Whether elements are left out at this rate: in training, where the tape has keys for the batch.
+    package func drops(_ rate: Float) -> Bool { rate > 0 && (backend as? Tape)?.drops == true }
+
+    /// Leaves out elements, where `drops(rate)`.
     package func drop(_ rows: Rows, rate: Float) {
-        if rate > 0 { (backend as? Tape)?.drop(rows, rate: rate, segments) }
+        if drops(rate) { (backend as! Tape).drop(rows, rate: rate, segments) }
     }
 
     package func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }

@@ -3,7 +3,7 @@ import ApusDescription
 
 /// What the configurations of several families say in the same words.
 extension ConfigReader {
-    /// Keys that say nothing about what is computed.
+    /// Keys that say nothing about what is computed in an answer.
     private static let harmless: Set<String> = [
         "_attn_implementation", "_name_or_path", "add_cross_attention", "architectures", "attention_dropout", "attn_pdrop", "auto_map",
         "bad_words_ids", "bos_token_id", "chunk_size_feed_forward", "classifier_dropout", "cross_attention_hidden_size",

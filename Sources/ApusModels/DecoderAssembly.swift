@@ -113,7 +113,7 @@ struct DecoderAssembly {
             headSize: a.headSize, rotations: rotations,
             scores: Attention.Scores(
                 scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), softCap: a.softCap, bias: bias, window: a.window,
-                seesPrefix: a.mask.seesAhead, dropout: dropout.scores))
+                seesPrefix: a.mask.seesAhead, dropout: dropout.attentionWeights))
     }
 
     private func headNorm(_ name: String, _ kind: NormKind?) throws(InputError) -> Norm? {
@@ -126,7 +126,7 @@ struct DecoderAssembly {
         return CrossAttention(
             query: try linear(prefix + "query", bias: a.inputBias), key: try linear(prefix + "key", bias: a.inputBias),
             value: try linear(prefix + "value", bias: a.inputBias), output: try linear(prefix + "output", bias: a.outputBias),
-            headSize: a.headSize, scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), dropout: dropout.scores)
+            headSize: a.headSize, scale: a.scale ?? 1 / Float(a.headSize).squareRoot(), dropout: dropout.attentionWeights)
     }
 
     private func slopes(_ layer: LayerDescription) throws(InputError) -> ScoreBias? {

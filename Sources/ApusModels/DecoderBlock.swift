@@ -41,17 +41,17 @@ package final class DecoderBlock: Sendable {
     func callAsFunction(_ hidden: Rows, layer: Int, cacheType: DType, _ context: ForwardContext) {
         let normed = context.workspace.rows(.normed, count: hidden.count, width: hidden.width)
         func attend(_ x: Rows, _ out: Rows, _ adds: Bool) {
-            dropping(dropout.attention, out, adds, context) { attention(x, into: $0, adds: $1, layer: layer, cacheType: cacheType, context) }
+            dropping(dropout.attentionOutput, out, adds, context) { attention(x, into: $0, adds: $1, layer: layer, cacheType: cacheType, context) }
         }
         func feed(_ x: Rows, _ out: Rows, _ adds: Bool) {
-            dropping(dropout.feedForward, out, adds, context) { feedForward(x, into: $0, adds: $1, context) }
+            dropping(dropout.feedForwardOutput, out, adds, context) { feedForward(x, into: $0, adds: $1, context) }
         }
         switch topology {
         case .sequential(let placement):
             sublayer(placement, hidden, normed, attentionNorm, attentionPostNorm, context, attend)
             if let crossAttention {
                 sublayer(placement, hidden, normed, crossNorm!, nil, context) { x, out, adds in
-                    dropping(dropout.attention, out, adds, context) { crossAttention(x, into: $0, adds: $1, layer: layer, context) }
+                    dropping(dropout.attentionOutput, out, adds, context) { crossAttention(x, into: $0, adds: $1, layer: layer, context) }
                 }
             }
             sublayer(placement, hidden, normed, feedForwardNorm!, feedForwardPostNorm, context, feed)
@@ -66,7 +66,7 @@ package final class DecoderBlock: Sendable {
                 attend(normed, hidden, true)
                 return feed(second, hidden, true)
             }
-            dropping(dropout.feedForward, hidden, true, context) { out, adds in
+            dropping(dropout.feedForwardOutput, hidden, true, context) { out, adds in
                 attention(normed, into: out, adds: adds, layer: layer, cacheType: cacheType, context)
                 feedForward(second, into: out, adds: true, context)
             }
@@ -87,7 +87,7 @@ package final class DecoderBlock: Sendable {
 
     /// Writes or adds what f(into:, adds:) makes, elements of it left out.
     private func dropping(_ rate: Float, _ out: Rows, _ adds: Bool, _ context: ForwardContext, _ f: (Rows, Bool) -> Void) {
-        guard rate > 0 else { return f(out, adds) }
+        guard context.drops(rate) else { return f(out, adds) }
         let part = adds ? context.workspace.rows(.dropped, count: out.count, width: out.width) : out
         f(part, false)
         context.drop(part, rate: rate)

@@ -16,7 +16,7 @@ protocol Family {
 
 extension Family {
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
-        DropoutDescription(scores: try config.rate("attention_dropout"))
+        DropoutDescription(attentionWeights: try config.rate("attention_dropout"))
     }
     static func maskedHead(of description: DecoderDescription) -> HeadDescription? { nil }
 }

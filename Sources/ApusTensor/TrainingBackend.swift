@@ -11,7 +11,7 @@ package protocol TrainingBackend: UpdateBackend {
     /// Sets every element.
     func fill(_ rows: Rows, with value: Float)
 
-    /// Leaves out elements of sequences' rows, in place, and divides the others by what stays of 1; the same again of a gradient.
+    /// Leaves out elements of sequences' rows, in place, and divides the others by 1 - rate; the same again of a gradient.
     func drop(_ rows: Rows, sequences: [Range<Int>], _ dropout: Dropout)
 
     /// Attention of whole sequences to themselves, or across to `keys` of another; each of `spans` is a sequence of its own.

@@ -19,7 +19,7 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
         package static let corruption = Site(rawValue: 4)
         /// First values of a new model's weights.
         package static let initialization = Site(rawValue: 5)
-        /// Keys of the documents of a sequence, which what dropout leaves out of them is a function of.
+        /// Keys of a sequence's documents, from which the masks of their dropout follow.
         package static let dropout = Site(rawValue: 6)
     }
 

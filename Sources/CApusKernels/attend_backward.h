@@ -16,7 +16,7 @@ typedef struct {
   // Of a group of keys: scores, then P; dP, then dS, each a key a row. Of a block of keys: dS for gather_keys.
   float *scores, *weights, *products, *slopes, *gathered_slopes;
   float *rows, *spare;  // a block in f32
-  int8_t *stays;        // which weights do; NULL: all
+  int8_t *keep_mask;        // which weights dropout keeps; NULL: all
 } gradient_work;
 
 static void take_gradient_work(const int mode, gradient_work *w, float *scratch) {
@@ -42,7 +42,7 @@ static void take_gradient_work(const int mode, gradient_work *w, float *scratch)
   w->weights = mode == PAIRED ? take(&scratch, scores / 2) : w->scores;
   w->slopes = mode == PAIRED ? take(&scratch, scores / 2) : w->products;
   w->gathered_slopes = mode == PAIRED ? take(&scratch, scores / 2) : w->products;
-  w->stays = w->t->sequence->dropout.threshold ? (int8_t *)take(&scratch, STAYING_FLOATS) : NULL;
+  w->keep_mask = w->t->sequence->dropout.threshold ? (int8_t *)take(&scratch, KEEP_MASK_FLOATS) : NULL;
 }
 
 static void pack_keys(const int mode, gradient_work *w, int64_t first, int count, int i) {
@@ -99,18 +99,19 @@ static void load_queries(const int mode, gradient_work *w, int64_t first, int co
 // P and dS of a key, number `row` of its block, and 16 queries from `lane` on, from Q · K and dP. What is left out has no part in dP, nor P in dV.
 INLINE void slope16(const bool plain, const gradient_work *w, int64_t key, int row, int lane, number_range seen_by, f32x16 *score, f32x16 *product) {
   const apus_attention *a = w->t->shape;
+  const bool biased = !plain && has_bias(a);
   f32x16 p, inner = splat(1);
-  if (!plain) p = exp_bounded(bias_score(a, w->head, key, w->query + lane, *score * a->scale, &inner) - load16(w->log_sums + lane));
+  if (biased) p = exp_bounded(bias_score(a, w->head, key, w->query + lane, *score * a->scale, &inner) - load16(w->log_sums + lane));
   else p = exp_bounded(fma16(*score, splat(a->scale), -load16(w->log_sums + lane)));
   if (seen_by.from > lane || seen_by.to < lane + 16) p = where_seen(seen_by, lane, p, 0);
-  if (!plain && w->stays) *product = where_staying(w->stays, row, lane, *product * apus_dropout_factor(&w->t->sequence->dropout));
+  if (!plain && w->keep_mask) *product = where_kept(w->keep_mask, row, lane, *product * apus_dropout_factor(&w->t->sequence->dropout));
   f32x16 slope = p * (*product - load16(w->delta + lane));
   if (!plain && w->t->distance_gradient) {
     float *at = w->t->distance_gradient + distance_place(a, w->head, key, w->query + lane);
     store16(at, load16(at) + reverse16(slope));
   }
-  *score = !plain && w->stays ? where_staying(w->stays, row, lane, p) : p;
-  *product = plain ? slope : slope * inner;
+  *score = !plain && w->keep_mask ? where_kept(w->keep_mask, row, lane, p) : p;
+  *product = biased ? slope * inner : slope;
 }
 
 // Scores of keys group ..< group + GROUP of a block become P, and dP becomes dS, zero for queries that see none of them.
@@ -160,7 +161,7 @@ INLINE void meet_group(const int mode, const gradient_work *w, int block, int64_
   j.w = w->out_columns + all.from;
   j.out = w->products + in_block + all.from;
   multiply_rows(pairs, &j);
-  if (has_bias(w->t->shape) || w->stays) make_slopes(mode, false, w, key + group, group, all);
+  if (has_bias(w->t->shape) || w->keep_mask) make_slopes(mode, false, w, key + group, group, all);
   else make_slopes(mode, true, w, key + group, group, all);
   size_t first = (size_t)steps_of(mode, all.from);
   j = (block_product){.x = w->weights + first, .w = w->out_pairs + first * lanes, .w_step = lanes, .out = w->value_sums[block] + (size_t)group * lanes,
@@ -174,7 +175,9 @@ INLINE void meet_group(const int mode, const gradient_work *w, int block, int64_
 
 // The block of queries meets a block of keys.
 INLINE void meet_block(const int mode, const gradient_work *w, int block, int64_t key, int keys) {
-  if (w->stays) find_staying(&w->t->sequence->dropout, w->head, w->query, key, w->stays);
+  number_range met = seeing(&w->visible, key, keys, w->query, w->queries);
+  if (met.from >= met.to) return;
+  if (w->keep_mask) draw_keep_mask(&w->t->sequence->dropout, w->head, w->query, w->queries, key, keys, w->keep_mask);
   for (int group = 0; group < keys; group += GROUP) {
     int count = keys - group < GROUP ? keys - group : GROUP;
     number_range all = seeing(&w->visible, key + group, count, w->query, w->queries);

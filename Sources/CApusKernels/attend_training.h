@@ -17,7 +17,7 @@ typedef struct {
   float *scores, *weights;   // of a block of keys and one of queries
   float *shrink;             // [query]
   float *rows, *spare;       // a block in f32
-  int8_t *stays;             // which weights do; NULL: all
+  int8_t *keep_mask;             // which weights dropout keeps; NULL: all
 } attend_work;
 
 static void take_attend_work(const int mode, attend_work *w, float *scratch) {
@@ -35,7 +35,7 @@ static void take_attend_work(const int mode, attend_work *w, float *scratch) {
   w->spare = take(&scratch, block);
   w->scores = take(&scratch, scores);
   w->weights = mode == PAIRED ? take(&scratch, scores / 2) : w->scores;
-  w->stays = w->t->sequence->dropout.threshold ? (int8_t *)take(&scratch, STAYING_FLOATS) : NULL;
+  w->keep_mask = w->t->sequence->dropout.threshold ? (int8_t *)take(&scratch, KEEP_MASK_FLOATS) : NULL;
 }
 
 static void start_block(const int mode, const attend_work *w, attend_block *b, int64_t first, int count) {
@@ -68,18 +68,19 @@ static void load_keys(const int mode, attend_work *w, int64_t first, int count) 
 // seen or are left out. Returns whether a greatest score has grown. `plain`: scores are only scaled, and nothing is left out.
 INLINE bool soften32(const int mode, const bool plain, const attend_work *w, attend_block *b, int64_t query, int lane, int64_t key, number_range rows) {
   const apus_attention *a = w->t->shape;
+  const bool biased = !plain && has_bias(a);
   const size_t width = QUERY_BLOCK;
   f32x16 most[2], total[2] = {splat(0), splat(0)};
   for (int i = 0; i < 2; i++) most[i] = load16(b->greatest + lane + i * 16);
   number_range range = seen(&w->visible, query + lane, b->queries - lane < 32 ? b->queries - lane : 32, key, rows.to);
-  bool kept = !plain || !all_seen(&w->visible, query + lane, 32, key + range.from, key + range.to);
+  bool kept = biased || !all_seen(&w->visible, query + lane, 32, key + range.from, key + range.to);
   for (int k = range.from; k < range.to; k++) {
     number_range by = seeing(&w->visible, key + k, 1, query, b->queries);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 2; i++) {
       float *at = w->scores + (size_t)k * width + lane + i * 16;
       f32x16 v = load16(at) * a->scale, inner;
-      if (!plain) v = bias_score(a, w->t->head, key + k, query + lane + i * 16, v, &inner);
+      if (biased) v = bias_score(a, w->t->head, key + k, query + lane + i * 16, v, &inner);
       if (kept) store16(at, v = where_seen(by, lane + i * 16, v, -INFINITY));
       most[i] = max16(v, most[i]);
     }
@@ -106,7 +107,7 @@ INLINE bool soften32(const int mode, const bool plain, const attend_work *w, att
       else if (kept) p[i / 2][half] = exp_bounded(load16(at) - base[half]);
       else p[i / 2][half] = exp_bounded(fma16(load16(at), splat(a->scale), -base[half]));
       total[half] += p[i / 2][half];
-      if (!plain && w->stays) p[i / 2][half] = where_staying(w->stays, row, lane + half * 16, p[i / 2][half]);
+      if (!plain && w->keep_mask) p[i / 2][half] = where_kept(w->keep_mask, row, lane + half * 16, p[i / 2][half]);
       if (mode != PAIRED) store16(at, mode == ROUNDED ? round_bf16(p[i / 2][half]) : p[i / 2][half]);
     }
 #ifdef BF16_DOT
@@ -118,9 +119,11 @@ INLINE bool soften32(const int mode, const bool plain, const attend_work *w, att
 }
 
 INLINE void attend_keys(const int mode, const attend_work *w, attend_block *b, int64_t query, int64_t key, int keys) {
-  const bool pairs = mode == PAIRED, plain = !has_bias(w->t->shape) && !w->stays;
+  const bool pairs = mode == PAIRED, plain = !has_bias(w->t->shape) && !w->keep_mask;
   size_t steps = (size_t)w->steps;
-  if (w->stays) find_staying(&w->t->sequence->dropout, w->t->head, query, key, w->stays);
+  number_range rows = whole_groups(seen(&w->visible, query, b->queries, key, keys));
+  if (rows.from >= rows.to) return;
+  if (w->keep_mask) draw_keep_mask(&w->t->sequence->dropout, w->t->head, query, b->queries, key, keys, w->keep_mask);
   for (int group = 0; group < keys; group += GROUP) {
     number_range all = seeing(&w->visible, key + group, keys - group < GROUP ? keys - group : GROUP, query, b->queries);
     if (all.from >= all.to) continue;
@@ -130,7 +133,6 @@ INLINE void attend_keys(const int mode, const attend_work *w, attend_block *b, i
                        .depth = w->depth};
     multiply_rows(pairs, &j);
   }
-  number_range rows = whole_groups(seen(&w->visible, query, b->queries, key, keys));
   bool grown = false;
   for (int lane = 0; lane < b->queries; lane += 32) {
     if (plain) grown |= soften32(mode, true, w, b, query, lane, key, rows);
@@ -145,7 +147,8 @@ static void finish_block(const attend_work *w, const attend_block *b, int64_t fi
   int head_size = w->t->shape->head_size;
   const float *sums = sums_by_query(b->sums, w->lanes, w->spare);
   for (int q = 0; q < b->queries; q++, sums += w->lanes) {
-    float *out = s->out + (size_t)(first + q) * s->out_stride + (size_t)w->t->head * (size_t)head_size, inverse = apus_dropout_factor(&s->dropout) / b->totals[q];
+    float *out = s->out + (size_t)(first + q) * s->out_stride + (size_t)w->t->head * (size_t)head_size;
+    float inverse = apus_dropout_factor(&s->dropout) / b->totals[q];
     for (int d = 0; d < head_size; d += 16) store_part(out + d, load16(sums + d) * inverse, head_size - d);
     float *log_sum = s->log_sums + (size_t)(first + q) * (size_t)w->t->shape->heads + (size_t)w->t->head;
     *log_sum = b->greatest[q] + logf(b->totals[q]);

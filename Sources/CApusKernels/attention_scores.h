@@ -60,24 +60,24 @@ INLINE f32x16 where_seen(number_range r, int lane, f32x16 v, float other) {
   return select16((lane_numbers >= r.from - lane) & (lane_numbers < r.to - lane), v, splat(other));
 }
 
-// Which weights stay of a block of queries and one of keys, both multiples of 8: [key][query], a byte each.
-static __attribute__((noinline)) void find_staying(const apus_dropout *d, int head, int64_t query, int64_t key, int8_t *stays) {
-  for (int q = 0; q < QUERY_BLOCK; q += 16) {
-    for (int k = 0; k < KEY_BLOCK; k += 8) {
+// Which weights dropout keeps of a block of queries and one of keys, whose first is a multiple of 8: [key][query], a byte each, all ones or 0.
+static __attribute__((noinline)) void draw_keep_mask(const apus_dropout *d, int head, int64_t query, int queries, int64_t key, int keys, int8_t *mask) {
+  for (int q = 0; q < queries; q += 16) {
+    for (int k = 0; k < keys; k += 8) {
       u32x16 words[4];
       count16(d, (key + k) / 8, 0, query + q, 1, head, words);
       philox16(d->key, words);
       for (int n = 0; n < 8; n++) {
-        i8x16 bytes = __builtin_convertvector(stays16(d, words, n), i8x16);
-        memcpy(stays + (k + n) * QUERY_BLOCK + q, &bytes, 16);
+        i8x16 bytes = __builtin_convertvector(keeps16(d, words, n), i8x16);
+        memcpy(mask + (k + n) * QUERY_BLOCK + q, &bytes, 16);
       }
     }
   }
 }
-// v where a key's weights of 16 queries stay, else 0.
-INLINE f32x16 where_staying(const int8_t *stays, int key, int query, f32x16 v) {
+// v where a key's weights of 16 queries are kept, else 0.
+INLINE f32x16 where_kept(const int8_t *mask, int key, int query, f32x16 v) {
   i8x16 bytes;
-  memcpy(&bytes, stays + key * QUERY_BLOCK + query, 16);
+  memcpy(&bytes, mask + key * QUERY_BLOCK + query, 16);
   return select16(__builtin_convertvector(bytes, i32x16), v, splat(0));
 }
 

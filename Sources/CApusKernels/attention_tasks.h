@@ -8,7 +8,7 @@ enum {
   QUERY_BLOCK = 96,  // queries and keys that meet at a time: whole tiles of every instruction set
   KEY_BLOCK = 96,
   CHUNK_BLOCKS = 6,  // blocks of queries (forward) or of keys (backward) in work together, at most
-  STAYING_FLOATS = QUERY_BLOCK * KEY_BLOCK / 4,  // a byte for each weight
+  KEEP_MASK_FLOATS = QUERY_BLOCK * KEY_BLOCK / 4,  // a byte for each weight
 };
 
 // Queries first ..< first + count of a head, at most CHUNK_BLOCKS blocks of them.
@@ -56,11 +56,12 @@ static inline int64_t apus_end_query(const apus_visible *v, int64_t key) {
 // Floats of scratch that a task needs, for any instruction set.
 static inline size_t apus_attend_task_floats(int head_size) {
   size_t lanes = ((size_t)head_size + 31) / 32 * 32;
-  return CHUNK_BLOCKS * QUERY_BLOCK * (2 * lanes + 2) + QUERY_BLOCK * (lanes + 1) + 4 * KEY_BLOCK * lanes + 2 * QUERY_BLOCK * KEY_BLOCK + STAYING_FLOATS + 1024;
+  return CHUNK_BLOCKS * QUERY_BLOCK * (2 * lanes + 2) + QUERY_BLOCK * (lanes + 1) + 4 * KEY_BLOCK * lanes + 2 * QUERY_BLOCK * KEY_BLOCK +
+         KEEP_MASK_FLOATS + 1024;
 }
 static inline size_t apus_gradient_task_floats(int head_size) {
   size_t lanes = ((size_t)head_size + 31) / 32 * 32;
-  return CHUNK_BLOCKS * KEY_BLOCK * 6 * lanes + QUERY_BLOCK * (8 * lanes + 2) + 4 * QUERY_BLOCK * KEY_BLOCK + STAYING_FLOATS + 1024;
+  return CHUNK_BLOCKS * KEY_BLOCK * 6 * lanes + QUERY_BLOCK * (8 * lanes + 2) + 4 * QUERY_BLOCK * KEY_BLOCK + KEEP_MASK_FLOATS + 1024;
 }
 
 #endif

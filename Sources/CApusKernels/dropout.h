@@ -1,4 +1,4 @@
-// Dropout (Srivastava et al. 2014): which elements are left out, the body of one instruction set. Numbers are Philox 4×32 with 7 rounds, the
+// Dropout (Srivastava et al. 2014): which elements are left out: the body of one instruction set. Numbers are Philox 4×32 with 7 rounds, the
 // fewest that pass BigCrush (Salmon et al. 2011): each block of 128 bits decides about 8 elements, each by 16 bits.
 #ifndef APUS_DROPOUT_H
 #define APUS_DROPOUT_H
@@ -23,8 +23,8 @@ INLINE void philox16(uint64_t key, u32x16 c[4]) {
   }
 }
 
-// Ones in the lanes where element `n` of 8 stays.
-INLINE i32x16 stays16(const apus_dropout *d, const u32x16 words[4], int n) {
+// Ones in the lanes where element `n` of 8 is kept.
+INLINE i32x16 keeps16(const apus_dropout *d, const u32x16 words[4], int n) {
   u32x16 word = words[n / 2], half = n % 2 ? word >> 16 : word & 0xFFFF;
   return (i32x16)(half >= d->threshold);
 }
@@ -45,7 +45,7 @@ INLINE void drop_row(const apus_dropout *d, int64_t position, int64_t columns, f
     for (int n = 0; n < 8 && column + n * 16 < columns; n++) {
       float *at = x + column + n * 16;
       int left = part_at(column + n * 16, columns);
-      store_part(at, select16(stays16(d, words, n), load_part(at, left) * factor, splat(0)), left);
+      store_part(at, select16(keeps16(d, words, n), load_part(at, left) * factor, splat(0)), left);
     }
   }
 }

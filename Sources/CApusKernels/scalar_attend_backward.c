@@ -69,8 +69,9 @@ static float score_of(const scalar_query *q, int64_t k, float *inner) {
 }
 
 // What the weight of a key is multiplied by: 0 if it is left out.
-static float staying(const scalar_query *q, int64_t k) {
-  return apus_stays(q->dropout, k / 8, q->query, q->head, k % 8) ? apus_dropout_factor(q->dropout) : 0;
+static float kept_factor(const scalar_query *q, int64_t k) {
+  if (!q->dropout->threshold) return 1;
+  return apus_keeps(q->dropout, k / 8, q->query, q->head, k % 8) ? apus_dropout_factor(q->dropout) : 0;
 }
 
 static void attend_query(const scalar_query *q, float *out, float *log_sum) {
@@ -83,9 +84,10 @@ static void attend_query(const scalar_query *q, float *out, float *log_sum) {
     if (weights[k] > greatest) greatest = weights[k];
   }
   for (int64_t k = from; k < end; k++) sum += weights[k] = expf(weights[k] - greatest);
+  for (int64_t k = from; k < end; k++) weights[k] = rounded(q->compute, weights[k]) * kept_factor(q, k);
   for (int d = 0; d < q->shape->head_size; d++) {
     double total = 0;
-    for (int64_t k = from; k < end; k++) total += rounded(q->compute, weights[k]) * staying(q, k) * value_at(q, k, d);
+    for (int64_t k = from; k < end; k++) total += weights[k] * value_at(q, k, d);
     out[d] = (float)(total / sum);
   }
   *log_sum = greatest + (float)log(sum);
@@ -114,7 +116,7 @@ static void backward_key(const scalar_query *q, const apus_gradient_task *t, int
   float inner, p = expf(score_of(q, k, &inner) - s->log_sums[q->query * q->shape->heads + q->head]), *out = t->query_gradient;
   double product = 0;
   for (int d = 0; d < head_size; d++) product += out_gradient_at(q, s, d) * value_at(q, k, d);
-  float stays = staying(q, k), slope = p * ((float)product * stays - delta), scale = q->shape->scale;
+  float kept = kept_factor(q, k), slope = p * ((float)product * kept - delta), scale = q->shape->scale;
   if (t->distance_gradient) t->distance_gradient[distance_at(q, k)] += slope;
   slope = rounded(q->compute, slope * inner);
   out += (size_t)q->query * t->query_gradient_stride + (size_t)(q->head * head_size);
@@ -123,7 +125,7 @@ static void backward_key(const scalar_query *q, const apus_gradient_task *t, int
   for (int d = 0; d < head_size; d++) {
     out[d] += slope * scale * key_at(q, k, d);
     keys[d] += slope * scale * query_at(q, d);
-    values[d] += rounded(q->compute, p) * stays * out_gradient_at(q, s, d);
+    values[d] += rounded(q->compute, p) * kept * out_gradient_at(q, s, d);
   }
 }
 

@@ -95,7 +95,7 @@ static void soft_cap(const void *out, int dtype, float cap, const float *dy, int
 static void drop(const apus_dropout *d, int64_t position, int64_t columns, float *x) {
   for (int64_t i = 0; i < columns; i++) {
     int64_t group = i / 128 * 128, lane = (i - group) % 16;
-    x[i] = apus_stays(d, group / 8 + lane, position, 0, (i - group) / 16) ? x[i] * apus_dropout_factor(d) : 0;
+    x[i] = apus_keeps(d, group / 8 + lane, position, 0, (i - group) / 16) ? x[i] * apus_dropout_factor(d) : 0;
   }
 }
 

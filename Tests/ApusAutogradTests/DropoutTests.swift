@@ -73,7 +73,7 @@ import Testing
     }
 
     /// Without keys, as in validation, nothing is left out: not a bit differs from a model that has no dropout.
-    @Test(arguments: ["families/gpt2-small", "families/neox-parallel", "t5/training/t5-small", "masked/bert-masked"])
+    @Test(arguments: ["families/gpt2-small", "families/falcon-grouped", "t5/training/t5-small", "masked/bert-masked"])
     func evaluationLeavesNothingOut(name: String) throws {
         let folder = try Folder(name), source = try ModelSource(path: folder.path), example = try GradientCase(path: folder.path, source.description)
         let with = try Self.model(name, source)

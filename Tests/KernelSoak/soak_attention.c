@@ -144,7 +144,8 @@ void attention_in_training(int compute, int type) {
   static const char *const names[] = {"out", "log-sums", "gradient of queries", "gradient of keys", "gradient of values"};
   float tolerance = compute == APUS_F32 ? 1e-4f : 0.03f;
   for (int i = 0; i < count; i++) {
-    snprintf(what, sizeof what, "attention in training, %d from %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d x %d tokens, %d left out", compute, type,
+    snprintf(what, sizeof what,
+             "attention in training, %d from %d, %d/%d heads of %d, window %d, prefix %d, cap %g, %s, %d x %d tokens, %d left out", compute, type,
              a.heads, a.kv_heads, a.head_size, (int)a.window, (int)list[i].prefix, (double)a.soft_cap,
              a.slopes ? "slopes" : a.distances ? "distances" : "no bias", (int)list[i].tokens, (int)list[i].positions,
              (int)list[i].dropout.threshold);

@@ -53,7 +53,7 @@ enum Bert: ConfiguredFamily {
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let hidden = try config.rate("hidden_dropout_prob")
         return DropoutDescription(
-            embedding: hidden, scores: try config.rate("attention_probs_dropout_prob"), attention: hidden, feedForward: hidden)
+            embedding: hidden, attentionWeights: try config.rate("attention_probs_dropout_prob"), attentionOutput: hidden, feedForwardOutput: hidden)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

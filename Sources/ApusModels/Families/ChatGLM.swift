@@ -69,7 +69,7 @@ enum ChatGLM: ConfiguredFamily {
 
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let hidden = try config.rate("hidden_dropout")
-        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: hidden, feedForward: hidden)
+        return DropoutDescription(attentionWeights: try config.rate("attention_dropout"), attentionOutput: hidden, feedForwardOutput: hidden)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

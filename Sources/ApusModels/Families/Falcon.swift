@@ -43,8 +43,11 @@ enum Falcon: Family {
     }
 
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
-        let scores = try config.rate("attention_dropout")
-        return DropoutDescription(scores: scores, attention: scores, feedForward: try config.rate("hidden_dropout"), joinsParallel: true)
+        // transformers leaves the weights of attention whole where positions are rotary.
+        let attention = try config.rate("attention_dropout"), usesALiBi = try config.bool("alibi") ?? false
+        return DropoutDescription(
+            attentionWeights: usesALiBi ? attention : 0, attentionOutput: attention, feedForwardOutput: try config.rate("hidden_dropout"),
+            joinsParallel: true)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

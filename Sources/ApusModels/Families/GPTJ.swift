@@ -30,7 +30,7 @@ enum GPTJ: ConfiguredFamily {
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let residual = try config.rate("resid_pdrop")
         return DropoutDescription(
-            embedding: try config.rate("embd_pdrop"), scores: try config.rate("attn_pdrop"), attention: residual, feedForward: residual)
+            embedding: try config.rate("embd_pdrop"), attentionWeights: try config.rate("attn_pdrop"), attentionOutput: residual, feedForwardOutput: residual)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

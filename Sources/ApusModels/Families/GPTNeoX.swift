@@ -30,7 +30,7 @@ enum GPTNeoX: Family {
 
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let hidden = try config.rate("hidden_dropout")
-        return DropoutDescription(embedding: hidden, scores: try config.rate("attention_dropout"), attention: hidden, feedForward: hidden)
+        return DropoutDescription(embedding: hidden, attentionWeights: try config.rate("attention_dropout"), attentionOutput: hidden, feedForwardOutput: hidden)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

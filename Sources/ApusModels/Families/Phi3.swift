@@ -30,7 +30,7 @@ enum Phi3: Family {
 
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let residual = try config.rate("resid_pdrop")
-        return DropoutDescription(scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual)
+        return DropoutDescription(attentionWeights: try config.rate("attention_dropout"), attentionOutput: residual, feedForwardOutput: residual)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

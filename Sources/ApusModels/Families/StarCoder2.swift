@@ -29,7 +29,8 @@ enum StarCoder2: Family {
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let residual = try config.rate("residual_dropout")
         return DropoutDescription(
-            embedding: try config.rate("embedding_dropout"), scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual)
+            embedding: try config.rate("embedding_dropout"), attentionWeights: try config.rate("attention_dropout"), attentionOutput: residual,
+            feedForwardOutput: residual)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

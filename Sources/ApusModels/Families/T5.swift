@@ -63,7 +63,7 @@ enum T5: ConfiguredFamily {
 
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let rate = try config.rate("dropout_rate")
-        return DropoutDescription(embedding: rate, scores: rate, attention: rate, feedForward: rate, activation: rate, output: rate)
+        return DropoutDescription(embedding: rate, attentionWeights: rate, attentionOutput: rate, feedForwardOutput: rate, activation: rate, output: rate)
     }
 
     static func layout(of description: DecoderDescription) -> CheckpointLayout {

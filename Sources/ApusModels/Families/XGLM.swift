@@ -29,7 +29,7 @@ enum XGLM: ConfiguredFamily {
     static func dropout(of config: inout ConfigReader) throws(InputError) -> DropoutDescription {
         let residual = try config.rate("dropout")
         return DropoutDescription(
-            embedding: residual, scores: try config.rate("attention_dropout"), attention: residual, feedForward: residual,
+            embedding: residual, attentionWeights: try config.rate("attention_dropout"), attentionOutput: residual, feedForwardOutput: residual,
             activation: try config.rate("activation_dropout"))
     }
 

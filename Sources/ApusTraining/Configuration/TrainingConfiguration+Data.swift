@@ -29,7 +29,7 @@ extension TrainingConfiguration.DataSettings: ConfigurationSection {
             ConfigurationKey("shuffle", \.shuffle, "windows, or documents, in an order drawn for each epoch; otherwise in the files' order"),
             ConfigurationKey(
                 "append_eos", \.appendEOS, "the tokenizer's end-of-text token after each .txt and .jsonl text; nothing is ever added to .bin files"),
-            ConfigurationKey("seed", \.seed, .atLeast(0), "of all random numbers: new weights, order, masks"),
+            ConfigurationKey("seed", \.seed, .atLeast(0), "of all random numbers: new weights, order, masks, dropout"),
         ]
     }
 }

@@ -8,7 +8,7 @@ struct MicroBatch {
     /// What an encoder reads, a text for each of them; none without one.
     let texts: [[Int32]]
     let targets: [Int32]
-    /// Of each input, what the random numbers of its dropout are a function of; none without dropout.
+    /// Of each input, the key of the random numbers of its dropout; none in validation.
     let dropoutKeys: [UInt64]
 
     init(inputs: [SequenceInput], texts: [[Int32]] = [], targets: [Int32]) {

@@ -42,7 +42,7 @@ struct TrainingParts {
             if !keys.isEmpty { notify("\(source.path)/config.json: \(what): \(keys.joined(separator: ", "))") }
         }
         tell("trains with dropout", dropout.keys)
-        tell("this is not applied", dropout.ignoredKeys)
+        tell("dropout that is not applied", dropout.ignoredKeys)
         return dropout.description
     }
 
@@ -72,7 +72,7 @@ struct TrainingParts {
             description, microBatch: configuration.batch.micro, sequenceLength: configuration.data.sequenceLength,
             computeByteCount: configuration.precision.compute == .f32 ? 4 : 2, recompute: configuration.recompute.mode)
         run.passes = configuration.batch.accumulate
-        run.dropsSublayers = dropout.attention > 0 || dropout.feedForward > 0
+        run.dropsSublayers = dropout.attentionOutput > 0 || dropout.feedForwardOutput > 0
         run.optimizerByteCount = configuration.optimizer.rule.byteCount(for: slices) / max(description.parameterCount, 1)
         run.fixedByteCount = ProcessMemory.byteCount(threads: threads, vocabularySize: readsText ? description.vocabularySize : nil)
         return run
