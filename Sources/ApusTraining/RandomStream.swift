@@ -1,7 +1,9 @@
+import ApusInference
+
 /// Random numbers of one place in training: a function of (seed, step, sequence, site) and of how many were drawn there before, so that
 /// neither layout, threads nor a resume change them.
 ///
-/// Philox 4×32 with 10 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
+/// Blocks of `Philox`, one after the other.
 package struct RandomStream: RandomNumberGenerator, Sendable {
     /// What numbers are drawn for. Sites never share numbers.
     package struct Site: Sendable, Equatable {
@@ -23,16 +25,16 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
         package static let dropout = Site(rawValue: 6)
     }
 
-    private let key: (UInt32, UInt32)
-    private var counter: (UInt32, UInt32, UInt32, UInt32)
+    private let key: SIMD2<UInt32>
+    private var counter: SIMD4<UInt32>
     private var spare: UInt64?
 
     /// - Parameters:
     ///   - step: the optimizer's step, or an epoch where an order is made.
     ///   - sequence: the sequence's index in the global batch, or of an epoch.
     package init(seed: UInt64, step: Int, sequence: Int, site: Site) {
-        key = (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
-        counter = (0, site.rawValue, UInt32(truncatingIfNeeded: sequence), UInt32(truncatingIfNeeded: step))
+        key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+        counter = SIMD4(0, site.rawValue, UInt32(truncatingIfNeeded: sequence), UInt32(truncatingIfNeeded: step))
     }
 
     package mutating func next() -> UInt64 {
@@ -40,10 +42,10 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
             self.spare = nil
             return spare
         }
-        let block = Self.block(counter, key: key)
-        counter.0 &+= 1
-        spare = UInt64(block.3) << 32 | UInt64(block.2)
-        return UInt64(block.1) << 32 | UInt64(block.0)
+        let words = Philox.words(key: key, counter: counter)
+        counter[0] &+= 1
+        spare = UInt64(words[3]) << 32 | UInt64(words[2])
+        return UInt64(words[1]) << 32 | UInt64(words[0])
     }
 
     /// A whole number from 0 up to but not `bound`, which is at least 1.
@@ -55,19 +57,5 @@ package struct RandomStream: RandomNumberGenerator, Sendable {
     /// Puts the elements in a random order (Fisher and Yates). The standard library's `shuffle` may change with its version.
     package mutating func shuffle<Element>(_ elements: inout [Element]) {
         for last in stride(from: elements.count - 1, to: 0, by: -1) { elements.swapAt(last, below(last + 1)) }
-    }
-
-    /// Ten rounds of Philox.
-    static func block(_ counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)) -> (UInt32, UInt32, UInt32, UInt32) {
-        var c = counter, k = key
-        for _ in 0..<10 {
-            let first = UInt64(0xD251_1F53) * UInt64(c.0), second = UInt64(0xCD9E_8D57) * UInt64(c.2)
-            c = (
-                UInt32(truncatingIfNeeded: second >> 32) ^ c.1 ^ k.0, UInt32(truncatingIfNeeded: second),
-                UInt32(truncatingIfNeeded: first >> 32) ^ c.3 ^ k.1, UInt32(truncatingIfNeeded: first)
-            )
-            k = (k.0 &+ 0x9E37_79B9, k.1 &+ 0xBB67_AE85)
-        }
-        return c
     }
 }

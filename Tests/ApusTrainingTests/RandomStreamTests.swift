@@ -1,24 +1,18 @@
+import ApusInference
 import Testing
 
 @testable import ApusTraining
 
 @Suite struct RandomStreamTests {
-    /// The known answers that come with Random123.
-    @Test(
-        arguments: [
-            ([0, 0, 0, 0], [0, 0], [0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8]),
-            (
-                [0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFFF], [0xFFFF_FFFF, 0xFFFF_FFFF],
-                [0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD]
-            ),
-            (
-                [0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344], [0xA409_3822, 0x299F_31D0],
-                [0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1]
-            ),
-        ] as [([UInt32], [UInt32], [UInt32])])
-    func blocksAreThoseOfPhilox(counter: [UInt32], key: [UInt32], expected: [UInt32]) {
-        let block = RandomStream.block((counter[0], counter[1], counter[2], counter[3]), key: (key[0], key[1]))
-        #expect([block.0, block.1, block.2, block.3] == expected)
+    /// The known answer that comes with Random123 for the counter and the key of zeros, and the block behind it.
+    @Test func numbersAreThoseOfPhilox() {
+        var stream = RandomStream(seed: 0, step: 0, sequence: 0, site: RandomStream.Site(rawValue: 0))
+        #expect([stream.next(), stream.next()] == [0xE169_C58D_6627_E8D5, 0x9B00_DBD8_BC57_AC4C])
+        stream = RandomStream(seed: 0x299F_31D0_A409_3822, step: 0x0370_7344, sequence: 0x1319_8A2E, site: RandomStream.Site(rawValue: 0x85A3_08D3))
+        for block in 0..<3 as Range<UInt32> {
+            let words = Philox.words(key: SIMD2(0xA409_3822, 0x299F_31D0), counter: SIMD4(block, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344))
+            #expect(stream.next() == UInt64(words[1]) << 32 | UInt64(words[0]) && stream.next() == UInt64(words[3]) << 32 | UInt64(words[2]))
+        }
     }
 
     @Test func everyPlaceHasNumbersOfItsOwn() {
