@@ -55,20 +55,6 @@ struct CheckpointLayout: Sendable {
     /// How older files end names, by how those end now.
     var olderEndings: [(now: String, before: String)] = []
 
-    init(
-        outer: [Row], inner: [Row], optionalPrefix: String = "", ignored: [String] = [], carried: [String] = [], otherHeads: [String] = [],
-        copies: [String] = [], olderEndings: [(now: String, before: String)] = []
-    ) {
-        self.outer = outer
-        self.inner = inner
-        self.optionalPrefix = optionalPrefix
-        self.ignored = ignored
-        self.carried = carried
-        self.otherHeads = otherHeads
-        self.copies = copies
-        self.olderEndings = olderEndings
-    }
-
     /// Whether conversion hands a tensor on as it is.
     func carries(_ name: String) -> Bool {
         let bare = name.hasPrefix(optionalPrefix) ? name.dropFirst(optionalPrefix.count) : name[...]

@@ -19,10 +19,6 @@ struct RowConverter {
         self.target = target
     }
 
-    /// The bytes a row takes in either type.
-    var sourceByteCount: Int { entry.dtype.byteCount(elements: columns)! }
-    var targetByteCount: Int { target.byteCount(elements: columns)! }
-
     /// Converts one row.
     /// - Parameters:
     ///   - row: its number, for errors.

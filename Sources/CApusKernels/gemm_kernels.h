@@ -1,8 +1,8 @@
 // Products of packed blocks: what apus_gemm is made of, for any operation that multiplies inside a task of the pool.
 //
 //   const apus_gemm_kernels *g = kernels->gemm[compute];      // APUS_F32, APUS_BF16 or APUS_F16
-//   g->pack_a(&(apus_pack){a, row, rows, column, columns, packed_a});   // scratch: apus_packed_a_bytes
-//   g->pack_b(&(apus_pack){b, …, packed_b});                            // scratch: apus_packed_b_bytes
+//   g->pack_a(&(apus_pack){a, row, rows, column, columns, packed_a});
+//   g->pack_b(&(apus_pack){b, …, packed_b});
 //   g->multiply(&(apus_block){…});                                      // out = (add ? out : 0) + bias + a · bᵀ
 //
 // Packing rounds to `compute`. In memory a row is steps of 4 bytes: a column in f32, or two neighbouring columns in bf16 where `pairs`.
@@ -49,15 +49,6 @@ typedef struct apus_gemm_kernels {
 static inline size_t apus_steps(const apus_gemm_kernels *g, int64_t columns) {
   int64_t multiple = g->column_multiple, whole = (columns + multiple - 1) / multiple * multiple;
   return (size_t)(g->pairs ? whole / 2 : whole);
-}
-// Bytes of one tile of A or panel of B, and of all that `rows` rows fill.
-static inline size_t apus_tile_bytes(const apus_gemm_kernels *g, int64_t columns) { return apus_steps(g, columns) * 4 * (size_t)g->tile_rows; }
-static inline size_t apus_gemm_panel_bytes(const apus_gemm_kernels *g, int64_t columns) { return apus_steps(g, columns) * 4 * APUS_PANEL; }
-static inline size_t apus_packed_a_bytes(const apus_gemm_kernels *g, int64_t rows, int64_t columns) {
-  return (size_t)((rows + g->tile_rows - 1) / g->tile_rows) * apus_tile_bytes(g, columns);
-}
-static inline size_t apus_packed_b_bytes(const apus_gemm_kernels *g, int64_t rows, int64_t columns) {
-  return (size_t)((rows + APUS_PANEL - 1) / APUS_PANEL) * apus_gemm_panel_bytes(g, columns);
 }
 
 #endif

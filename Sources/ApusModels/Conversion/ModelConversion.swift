@@ -44,7 +44,7 @@ public struct ModelConversion {
             throw InputError(
                 destination, "a folder in Hugging Face layout cannot hold \(type)", remedy: "use --type f32, f16 or bf16, or a name that ends in .gguf")
         }
-        transfers = try isGGUF ? Self.ggufTransfers(source, type, destination) : Self.folderTransfers(source, type)
+        transfers = try isGGUF ? Self.ggufTransfers(source, type) : Self.folderTransfers(source, type)
         header = try isGGUF ? .gguf(Self.metadata(of: source, transfers)) : .folder(Self.configuration(of: source, type, transfers))
         if isGGUF { notes = try leftOut + TargetType.notes(transfers, wanted: type) }
     }
@@ -104,7 +104,7 @@ public struct ModelConversion {
         return family
     }
 
-    private static func ggufTransfers(_ source: ModelSource, _ type: DType, _ destination: String) throws(InputError) -> [TensorTransfer] {
+    private static func ggufTransfers(_ source: ModelSource, _ type: DType) throws(InputError) -> [TensorTransfer] {
         if source.gguf != nil {
             var transfers: [TensorTransfer] = []
             for entry in source.checkpoint.entries {
