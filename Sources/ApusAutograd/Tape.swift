@@ -64,9 +64,10 @@ package final class Tape {
     package var peakKeptByteCount: Int { arena.peakByteCount }
 
     /// Runs a forward pass whose gradients will be wanted.
-    /// - Parameter replacesGradients: gradients of weights are written instead of added to what is there. Until they come, activations may lie
-    ///   in their memory.
-    /// - Parameter dropoutKeys: of each sequence of the batch, what the random numbers of its dropout are a function of; none without dropout.
+    /// - Parameters:
+    ///   - replacesGradients: gradients of weights are written instead of added to what is there. Until they come, activations may lie in their
+    ///     memory.
+    ///   - dropoutKeys: of each sequence of the batch, the key of the random numbers of its dropout; none: nothing is left out.
     package func record<Result, Failure>(
         replacesGradients: Bool = false, dropoutKeys: [UInt64] = [], _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -121,12 +122,12 @@ package final class Tape {
 
     // MARK: What operations use
 
-    /// Whether the batch has keys: something may be left out.
-    package var drops: Bool { !dropoutKeys.isEmpty }
+    /// Whether something may be left out of the batch.
+    var hasDropoutKeys: Bool { !dropoutKeys.isEmpty }
 
     /// What is left out at the next site; nil where nothing is.
     func nextDropout(rate: Float) -> Dropout? {
-        guard rate > 0, drops else { return nil }
+        guard rate > 0, hasDropoutKeys else { return nil }
         defer { dropoutSite += 1 }
         return Dropout(rate: rate, site: dropoutSite, keys: dropoutKeys)
     }

@@ -1,3 +1,4 @@
+import ApusAutograd
 import ApusTensor
 
 /// down(activation(up x)), or with a gate down(activation(gate x) · up x) (Shazeer 2020).
@@ -33,7 +34,7 @@ package final class FeedForward: Sendable {
             backend.linear(x, [up.product(into: inner)], context.precision)
             backend.plain(activation, inner, into: inner)
         }
-        context.drop(inner, rate: dropout)
+        backend.drop(inner, rate: dropout, context.segments)
         backend.linear(inner, [down.product(into: out, adds: adds)], context.precision)
     }
 }

@@ -1,4 +1,3 @@
-import ApusAutograd
 import ApusTensor
 
 /// The keys and values of one sequence, layer by layer.
@@ -49,14 +48,6 @@ package struct ForwardContext {
         self.precision = precision
         self.workspace = workspace
         self.remembered = remembered
-    }
-
-    /// Whether elements are left out at this rate: in training, where the tape has keys for the batch.
-    package func drops(_ rate: Float) -> Bool { rate > 0 && (backend as? Tape)?.drops == true }
-
-    /// Leaves out elements, where `drops(rate)`.
-    package func drop(_ rows: Rows, rate: Float) {
-        if drops(rate) { (backend as! Tape).drop(rows, rate: rate, segments) }
     }
 
     package func caches(layer: Int) -> [LayerCache] { stores.map { $0.layer(layer) } }

@@ -103,7 +103,7 @@ package final class BlockStack: Sendable {
     /// What the norm behind the blocks makes of all rows of whole sequences.
     func finish(_ rows: Rows, into out: Rows, _ segments: [Segment]) {
         finish(rows, into: out)
-        if dropout > 0 { tape?.drop(out, rate: dropout, segments) }
+        backend.drop(out, rate: dropout, segments)
     }
 
     /// Row by row, what the norm makes of `rows`.

@@ -1,3 +1,4 @@
+import ApusAutograd
 import ApusDescription
 import ApusLayers
 import ApusTensor
@@ -87,10 +88,10 @@ package final class DecoderBlock: Sendable {
 
     /// Writes or adds what f(into:, adds:) makes, elements of it left out.
     private func dropping(_ rate: Float, _ out: Rows, _ adds: Bool, _ context: ForwardContext, _ f: (Rows, Bool) -> Void) {
-        guard context.drops(rate) else { return f(out, adds) }
+        guard context.backend.drops(rate) else { return f(out, adds) }
         let part = adds ? context.workspace.rows(.dropped, count: out.count, width: out.width) : out
         f(part, false)
-        context.drop(part, rate: rate)
+        context.backend.drop(part, rate: rate, context.segments)
         if adds { context.backend.scale(part, by: 1, adding: out, into: out) }
     }
 

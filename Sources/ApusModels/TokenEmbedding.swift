@@ -63,7 +63,7 @@ package final class TokenEmbedding: Sendable {
             backend.scale(hidden, by: 1, adding: added, into: hidden)
         }
         norm?(hidden, into: hidden, backend)
-        if dropout > 0 { (backend as? Tape)?.drop(hidden, rate: dropout, inputs.segments) }
+        if dropout > 0 { backend.drop(hidden, rate: dropout, inputs.segments) }
         return hidden
     }
 }

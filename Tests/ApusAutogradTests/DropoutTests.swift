@@ -23,7 +23,7 @@ import Testing
             let golden = GradientTests.folder + name
             for file in fileNames(inFolder: golden) where file != "config.json" { symlink(golden + "/" + file, path + "/" + file) }
             var config = try #require(try JSON(contentsOf: golden + "/config.json").object)
-            for (key, rate) in try JSON(contentsOf: GradientTests.folder + "dropout/rates.json")[name]!.object!.members { config[key] = rate }
+            for (key, rate) in try JSON(contentsOf: GradientTests.folder + "dropout/rates.json")[name]?.object?.members ?? [] { config[key] = rate }
             try write(config)
         }
 
@@ -81,6 +81,23 @@ import Testing
         let loss = try example.lossAndGradients(with)
         let plain = try example.lossAndGradients(without), dropped = try example.lossAndGradients(with, drops: true)
         #expect(loss == plain && loss != dropped)
+    }
+
+    /// Keys of what is not done here are told; Falcon's attention keeps its weights where positions are rotary, as transformers' does.
+    @Test func keysAreToldApart() throws {
+        for (name, key, applied, ignored) in [
+            ("families/opt-small", "layerdrop", ["attention_dropout is 0.1", "dropout is 0.2"], ["layerdrop is 0.5"]),
+            ("families/falcon-grouped", "attention_dropout", ["attention_dropout is 0.5", "hidden_dropout is 0.25"], []),
+            ("families/falcon-alibi", "attention_dropout", ["attention_dropout is 0.5"], []),
+        ] {
+            let folder = try Folder(name)
+            var config = try #require(try JSON(contentsOf: folder.path + "/config.json").object)
+            config[key] = .number(0.5)
+            try folder.write(config)
+            let dropout = try ModelSource(path: folder.path).dropout()
+            #expect(dropout.keys.sorted() == applied && dropout.ignoredKeys == ignored, "\(name): \(dropout)")
+            #expect((dropout.description.attentionWeights > 0) == (name != "families/falcon-grouped"), "\(name): \(dropout)")
+        }
     }
 
     @Test func ratesAreChances() throws {

@@ -29,10 +29,13 @@ final class DropoutOperation: Recomputable {
     }
 }
 
-extension Tape {
-    /// Leaves out elements with a chance of `rate`, where the batch that is recorded has keys for its sequences.
+extension Backend {
+    /// Whether elements are left out at this rate: by a tape that has keys for its batch.
+    package func drops(_ rate: Float) -> Bool { rate > 0 && (self as? Tape)?.hasDropoutKeys == true }
+
+    /// Leaves out elements of rows, where `drops(rate)`.
     package func drop(_ rows: Rows, rate: Float, _ segments: [Segment]) {
-        guard let dropout = nextDropout(rate: rate) else { return }
-        perform { DropoutOperation(self, rows, segments.map(\.rows), dropout) }
+        guard rate > 0, let tape = self as? Tape, let dropout = tape.nextDropout(rate: rate) else { return }
+        tape.perform { DropoutOperation(tape, rows, segments.map(\.rows), dropout) }
     }
 }
