@@ -18,6 +18,11 @@ INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
   return (i32x16)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)levels, _mm512_set1_epi32(quad));
 }
 
+// acc[lane] += the lane's two words · the two words of `pair`.
+INLINE i32x16 dot_words(i32x16 sum, i32x16 weights, int32_t pair) {
+  return (i32x16)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)weights, _mm512_set1_epi32(pair));
+}
+
 #ifdef BF16_DOT
 // acc[lane] += the lane's two bf16 weights · the two bf16 activations of `pair`.
 INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
@@ -27,6 +32,7 @@ INLINE f32x16 dot2(f32x16 sum, u32x16 weights, uint32_t pair) {
 #include "tiles.h"
 #include "prepare.h"
 #include "products.h"
+#include "words.h"
 #include "attend.h"
 #include "elementwise.h"
 #include "gemm.h"

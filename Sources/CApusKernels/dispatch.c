@@ -66,6 +66,10 @@ bool apus_kernels_multiply_bf16(const apus_kernels *kernels) {
   return false;
 #endif
 }
+bool apus_kernels_multiply_words(const apus_kernels *kernels, int dtype) {
+  if (dtype == APUS_BF16 && (kernels->unit || apus_kernels_multiply_bf16(kernels))) return false;
+  return kernels->words && (dtype == APUS_BF16 || dtype == APUS_F16);
+}
 bool apus_kernels_have_unit(const apus_kernels *kernels) { return kernels->unit != NULL; }
 
 const char *apus_kernels_name(const apus_kernels *kernels) { return kernels->name; }

@@ -29,6 +29,7 @@ typedef struct {
 enum {
   COARSE_LEVELS = 127,
   FINE_LEVELS = 127 * 256,  // the greatest, so that its byte of high.quads is at most 127
+  WORD_LEVELS = 8191,       // of both factors, so that 32 products fit 32 bits
 };
 
 static inline size_t apus_block_bytes(bool wide) { return wide ? sizeof(wide_activation_block) : sizeof(activation_block); }
@@ -59,8 +60,9 @@ typedef struct {
   bool wide;
 } apus_multiply;
 
-// Products of rows on a matrix unit, which reads them prepared as tiles of 16 rows, the last one as long as the others.
+// Products of rows in a form of their own: on a matrix unit, or in whole numbers of 14 bits (words.h). Room for prepared rows is whole tiles.
 typedef struct {
+  int rows;  // of a tile
   size_t (*row_bytes)(int64_t columns);  // of a prepared row
   void (*prepare)(const apus_prepare *, int64_t tile, int part, int parts);
   void (*multiply)(const apus_multiply *, int64_t first, int64_t count, float *scratch);
@@ -140,6 +142,7 @@ struct apus_kernels {
   const apus_attention_kernels *attention[2];  // in training, of APUS_F32 and APUS_BF16
   const apus_unit_kernels *unit;  // of bf16 weights, and of quantised ones that meet coarse activations; NULL without a matrix unit
   bool widens_bytes;  // weights of 8 bits want activations in wide blocks
+  const apus_unit_kernels *words;  // of f16 and bf16 weights that meet coarse activations; NULL where f32 is as fast
 };
 
 enum {

@@ -16,6 +16,16 @@
 #include "tiles.h"
 #include "prepare.h"
 #include "products.h"
+
+INLINE i32x16 dot_words(i32x16 sum, i32x16 weights, int32_t pair) {
+  __m256i s[2], w[2], x = _mm256_set1_epi32(pair);
+  memcpy(s, &sum, 64);
+  memcpy(w, &weights, 64);
+  for (int i = 0; i < 2; i++) s[i] = _mm256_add_epi32(s[i], _mm256_madd_epi16(w[i], x));
+  memcpy(&sum, s, 64);
+  return sum;
+}
+#include "words.h"
 #include "attend.h"
 #include "elementwise.h"
 #include "gemm.h"
@@ -28,5 +38,5 @@
 
 const apus_kernels apus_kernels_avx2 = {"avx2", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                         log_sum_exp, argmax, {&gemm_f32, &gemm_bf16, &gemm_f16}, &backward_kernels, &update_kernels,
-                                        {&attention_f32, &attention_bf16}, NULL, true};
+                                        {&attention_f32, &attention_bf16}, NULL, true, &words_unit};
 #endif

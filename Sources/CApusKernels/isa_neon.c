@@ -38,5 +38,5 @@ INLINE i32x16 dot4(i32x16 sum, u8x64 levels, int32_t quad) {
 
 const apus_kernels apus_kernels_neon = {"neon", TILE_ROWS, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                         log_sum_exp, argmax, {&gemm_f32, &gemm_bf16, &gemm_f16}, &backward_kernels, &update_kernels,
-                                        {&attention_f32, &attention_bf16}, NULL, false};
+                                        {&attention_f32, &attention_bf16}, NULL, false, NULL};
 #endif

@@ -4,21 +4,20 @@
 
 enum {
   LONG_TASK = 4 << 20,  // multiplications of a task that takes some 20 µs
+  MANY_ROWS = 24,       // are worth making words of bytes; the sums are the same
   LONG_BLOCK = 4,       // tiles of rows that are worth a pass over the weights of their own
-  UNIT_ROWS = 16,       // of a tile of a matrix unit
 };
 
-// Products that can share prepared activations: bf16 ones, other dense ones, or quantised ones with the same level offset and
-// scale width.
+// Products that can share prepared activations: dense ones of a type, or quantised ones with the same level offset and scale width.
 static int preparation(int dtype) {
-  if (!apus_is_quantized(dtype)) return dtype == APUS_BF16 ? -2 : -1;
+  if (!apus_is_quantized(dtype)) return -1 - dtype;
   bool halves = dtype == APUS_Q2_K || dtype == APUS_Q3_K || dtype == APUS_Q6_K;
   return apus_level_offset(dtype) * 2 + halves;
 }
 
 typedef struct {
   const apus_kernels *kernels;
-  const apus_unit_kernels *unit;  // that does it; NULL: the vector kernels
+  const apus_unit_kernels *unit;  // that does it; NULL: the kernels' own prepare and multiply
   apus_pool *pool;
   apus_prepare prepare;
   const apus_product *products;
@@ -65,7 +64,7 @@ static size_t prepared_row_bytes(const linear_job *job) {
 
 static void run_products(linear_job *job) {
   const apus_prepare *p = &job->prepare;
-  int threads = apus_pool_threads(job->pool), tile = job->unit ? UNIT_ROWS : job->kernels->tile_rows;
+  int threads = apus_pool_threads(job->pool), tile = job->unit ? job->unit->rows : job->kernels->tile_rows;
   job->row_bytes = prepared_row_bytes(job);
   int64_t tiles = (p->rows + tile - 1) / tile, panels = 0;
   // Few tiles are parted, so that every thread has some of them; a single row is not worth it.
@@ -91,15 +90,21 @@ static void run_products(linear_job *job) {
   apus_pool_run(job->pool, blocks * job->tasks_a_block, multiply_task, job);
 }
 
+static const apus_unit_kernels *unit_for(const apus_kernels *kernels, int dtype, bool fine, int64_t rows) {
+  if (dtype == APUS_Q8_0 && kernels->widens_bytes && rows >= MANY_ROWS) return kernels->words;
+  if (apus_is_quantized(dtype)) return fine ? NULL : kernels->unit;
+  if (!fine && apus_kernels_multiply_words(kernels, dtype)) return kernels->words;
+  return dtype == APUS_BF16 ? kernels->unit : NULL;
+}
+
 void apus_linear(const apus_kernels *kernels, apus_pool *pool, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count) {
   if (rows <= 0) return;
   for (int first = 0; first < product_count;) {
     int dtype = products[first].weights->dtype, last = first + 1;
     while (last < product_count && last - first < 8 && preparation(products[last].weights->dtype) == preparation(dtype)) last++;
-    const bool unit = apus_is_quantized(dtype) ? !fine : dtype == APUS_BF16;
     const bool is_fine = fine && apus_deserves_fine(dtype);
-    linear_job job = {.kernels = kernels, .unit = unit ? kernels->unit : NULL, .pool = pool, .products = products + first, .count = last - first,
+    linear_job job = {.kernels = kernels, .unit = unit_for(kernels, dtype, fine, rows), .pool = pool, .products = products + first, .count = last - first,
                       .prepare = {.input = input, .input_stride = input_stride, .rows = rows,
                                   .columns = products[first].weights->columns, .dtype = dtype, .fine = is_fine,
                                   .wide = is_fine || (dtype == APUS_Q8_0 && kernels->widens_bytes)}};

@@ -100,5 +100,5 @@ static void multiply_tiles(const apus_multiply *job, int64_t first, int64_t coun
 }
 #pragma clang attribute pop
 
-const apus_unit_kernels apus_amx_unit = {row_bytes, prepare_tiles, multiply_tiles};
+const apus_unit_kernels apus_amx_unit = {16, row_bytes, prepare_tiles, multiply_tiles};
 #endif

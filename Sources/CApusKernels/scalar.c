@@ -66,6 +66,51 @@ static void multiply(const apus_multiply *job, int64_t first, int64_t count, flo
   free(weights);
 }
 
+// ---- Products in whole numbers of 14 bits (words.h): rows of floats that are such numbers times their scale -------------
+
+static void round_words(const float *x, int64_t columns, float *out) {
+  for (int64_t k = 0; k < columns; k += 32) {
+    int64_t end = k + 32 < columns ? k + 32 : columns;
+    float greatest = 0;
+    bool finite = true;
+    for (int64_t i = k; i < end; i++) {
+      finite = finite && fabsf(x[i]) <= 3.4028235e38f;
+      greatest = fmaxf(greatest, fabsf(x[i]));
+    }
+    float inverse = greatest > 0 ? WORD_LEVELS / greatest : 0;
+    for (int64_t i = k; i < end; i++) out[i] = finite ? nearbyintf(x[i] * inverse) * (greatest / WORD_LEVELS) : NAN;
+  }
+}
+
+static size_t word_row_bytes(int64_t columns) { return (size_t)columns * sizeof(float); }
+
+static void prepare_words(const apus_prepare *p, int64_t tile, int part, int parts) {
+  (void)parts;
+  if (part == 0) round_words(p->input + (size_t)tile * p->input_stride, p->columns, (float *)p->out + tile * p->columns);
+}
+
+static void multiply_words(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
+  (void)scratch;
+  const apus_product *p = job->product;
+  const apus_matrix *w = p->weights;
+  float *weights = malloc((size_t)w->columns * 4);
+  if (!weights) abort();
+  int64_t last = (first + count) * 16 < w->rows ? (first + count) * 16 : w->rows;
+  for (int64_t n = first * 16; n < last; n++) {
+    apus_unpack_row(w, n, weights);
+    round_words(weights, w->columns, weights);
+    for (int64_t m = 0; m < job->rows; m++) {
+      const float *x = (const float *)job->prepared + m * w->columns;
+      float *out = p->out + (size_t)m * p->out_stride + n, sum = p->bias ? p->bias[n] : 0;
+      for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
+      *out = p->add ? *out + sum : sum;
+    }
+  }
+  free(weights);
+}
+
+static const apus_unit_kernels words = {1, word_row_bytes, prepare_words, multiply_words};
+
 static float cached(const void *cache, int kv_dtype, size_t at) {
   if (kv_dtype == APUS_F32) return ((const float *)cache)[at];
   float value;
@@ -193,4 +238,4 @@ static int64_t argmax(const float *x, int64_t count) {
 const apus_kernels apus_kernels_scalar = {"scalar", 1, prepare, multiply, attend, rms_norm, layer_norm, gated, plain, scale, soft_cap, rotary,
                                           log_sum_exp, argmax, {&apus_scalar_gemm[APUS_F32], &apus_scalar_gemm[APUS_BF16], &apus_scalar_gemm[APUS_F16]},
                                           &apus_backward_scalar, &apus_update_scalar,
-                                          {&apus_scalar_attention[APUS_F32], &apus_scalar_attention[APUS_BF16]}, NULL, false};
+                                          {&apus_scalar_attention[APUS_F32], &apus_scalar_attention[APUS_BF16]}, NULL, false, &words};

@@ -93,8 +93,8 @@ static void product(int dtype) {
   apus_product p = {.weights = &weights, .bias = bias, .out = expected, .out_stride = out_stride, .add = between(0, 1)};
   bool fine = between(0, 1);
   // A matrix unit rounds weights and activations to bf16 where others round activations to 8 bits.
-  bool tiles = apus_kernels_have_unit(tested) && !fine && block > 1;
-  apus_linear(scalar, pool, input, in_stride, rows, fine || tiles, &p, 1);
+  bool tiles = apus_kernels_have_unit(tested) && !fine && block > 1, whole = block == 1 && !apus_kernels_multiply_words(tested, dtype);
+  apus_linear(scalar, pool, input, in_stride, rows, fine || tiles || whole, &p, 1);
   p.out = actual;
   apus_linear(tested, pool, input, in_stride, rows, fine, &p, 1);
   char what[80];

@@ -37,6 +37,8 @@ const apus_kernels *apus_kernels_best(void);
 bool apus_kernels_multiply_bf16(const apus_kernels *kernels);
 // Whether a matrix unit multiplies bf16 weights, and quantised ones, rounded to bf16, that meet coarse activations.
 bool apus_kernels_have_unit(const apus_kernels *kernels);
+// Whether weights of this type are rounded to whole numbers of 14 bits, as the coarse activations that they meet are.
+bool apus_kernels_multiply_words(const apus_kernels *kernels, int dtype);
 const char *apus_kernels_name(const apus_kernels *kernels);
 
 // ---- What a processor can do at most (roofline.c) ------------------------------------------------------------------
@@ -78,7 +80,9 @@ typedef struct {
 
 // out = input · weightsᵀ (+ bias) for each product; the products share the input [M, K], which no output overlaps. Quantised weights are
 // multiplied with activations rounded to 8 bits a value, or 16 if `fine` and the weights have fewer than 8, a scale for 32 values; 16 bits
-// take up to twice the time where memory does not limit. Unless `fine`, a matrix unit rounds both to bf16 instead.
+// take up to twice the time where memory does not limit. Unless `fine`, a matrix unit rounds both to bf16 instead, and where whole numbers are
+// multiplied faster than f32, f16 weights (and bf16 ones, where nothing multiplies bf16) and their activations are rounded to 14 bits, a scale
+// for 32 values. f32 weights always meet activations as they are.
 void apus_linear(const apus_kernels *, apus_pool *, const float *input, size_t input_stride, int64_t rows, bool fine,
                  const apus_product *products, int product_count);
 
