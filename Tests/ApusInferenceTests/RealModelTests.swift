@@ -97,4 +97,20 @@ struct RealModelTests {
             for row in 0..<rows.count where Array(rows[row]) != wanted[first + row] { Issue.record("token \(first + row)") }
         }
     }
+
+    /// Long prompts meet f16 and bf16 weights as whole numbers of 14 bits: the logits stay within a thousandth of their range.
+    @Test(
+        .enabled(if: RealModel.text != nil, "APUS_TEST_CACHE has no perplexity.txt; see scripts/fetch-test-data.sh"), arguments: [DType.f16, .bf16])
+    func longPromptsLoseLittleOfDenseWeights(type: DType) throws {
+        let bytes = try FileReader.contents(of: try #require(RealModel.text))
+        let ids = Array(
+            bytes.withUnsafeBufferPointer { tokenizer.encode($0, addSpecial: true, parseSpecial: false) }.prefix(TokenStream.longPrompt * 2))
+        let model = try Decoder.load(source, on: backend, dtype: type)
+        let prompt = try TokenStream(model, positions: ids.count, cacheType: .f32), exact = try TokenStream(model, positions: ids.count, cacheType: .f32)
+        let logits = Array(try prompt.append(ids))
+        var wanted: [Float] = []
+        try exact.appendAll(ids) { _, rows in wanted = Array(rows[rows.count - 1]) }
+        let range = wanted.max()! - wanted.min()!, error = zip(logits, wanted).map { abs($0 - $1) }.max()!
+        #expect(error <= 1e-3 * range, "\(error) of \(range)")
+    }
 }
