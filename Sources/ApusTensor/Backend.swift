@@ -19,7 +19,7 @@ package struct Product {
 /// How finely activations are rounded before they meet quantised weights, a scale for 32 values. f32 weights meet them as they are.
 package enum ActivationPrecision: Sendable {
     /// 8 bits: the fastest where many rows keep the processor busy. Beside f16 and bf16 weights, where that is faster than products of f32,
-    /// 14 bits, to which the weights are rounded too: as fine as f16's eleven beside the greatest of the 32.
+    /// 14 bits, to which the weights are rounded too: finer than f16 for the greatest of the 32.
     case coarse
     /// 16 bits where weights have fewer than 8: no worse than weights in f32, and as fast for a few rows, which wait for memory. f16 weights meet
     /// activations as they are; so do bf16 ones, unless the processor multiplies bf16 by bf16.

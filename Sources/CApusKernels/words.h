@@ -1,6 +1,6 @@
 // Products of f16 and bf16 weights with many rows: the body of one instruction set, which defines dot_words. Weights and activations become whole
-// numbers of 14 bits with a scale for 32 columns, whose products an integer unit adds up exactly, twice as many at a time as f32 has. What that
-// loses of a block is at most 1/16382 of its greatest number: a quarter of the last place of an f16 of that size.
+// numbers of 14 bits with a scale for 32 columns, whose products an integer unit adds up exactly, twice as many at a time as f32 has. A number
+// is off by at most 1/16382 of the greatest of its block: an eighth of the last place of an f16 of that size.
 #include "internal.h"
 
 // 32 columns of a row. In pairs[p] the low half is of column p, the high one of column p + 16.
