@@ -142,7 +142,7 @@ struct apus_kernels {
   const apus_attention_kernels *attention[2];  // in training, of APUS_F32 and APUS_BF16
   const apus_unit_kernels *unit;  // of bf16 weights, and of quantised ones that meet coarse activations; NULL without a matrix unit
   bool widens_bytes;  // weights of 8 bits want activations in wide blocks
-  const apus_unit_kernels *words;  // of f16 and bf16 weights that meet coarse activations; NULL where f32 is as fast
+  const apus_unit_kernels *words;  // of f16 and bf16 weights that meet coarse activations, and of 8-bit ones in many rows; NULL where f32 is as fast
 };
 
 enum {

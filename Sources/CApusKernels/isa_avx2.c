@@ -17,6 +17,7 @@
 #include "prepare.h"
 #include "products.h"
 
+// acc[lane] += the lane's two words · the two words of `pair`.
 INLINE i32x16 dot_words(i32x16 sum, i32x16 weights, int32_t pair) {
   __m256i s[2], w[2], x = _mm256_set1_epi32(pair);
   memcpy(s, &sum, 64);

@@ -8,19 +8,7 @@ INLINE void quantized_rows(const int dtype, const bool wide, const bool apart, c
 #define TILE(mr)                                                                                                             \
   quantized_tile(dtype, wide, mr, apart, panel, prefetches && done == 0, x + (size_t)done * apus_block_bytes(wide), width, blocks, bias, add,                 \
                  out + (size_t)done * stride, stride, columns)
-  for (int done = 0; done < width;) {
-    int left = width - done;
-#if TILE_ROWS >= 12
-    if (left >= 12) { TILE(12); done += 12; continue; }
-    if (left >= 8) { TILE(8); done += 8; continue; }
-#endif
-    if (left >= 6) { TILE(6); done += 6; continue; }
-    if (left >= 4) { TILE(4); done += 4; continue; }
-    if (left >= 3) { TILE(3); done += 3; continue; }
-    if (left >= 2) { TILE(2); done += 2; continue; }
-    TILE(1);
-    done += 1;
-  }
+  IN_TILES(width, TILE)
 #undef TILE
 }
 
@@ -125,24 +113,10 @@ INLINE void dense_tile_of(const int dtype, const int mr, const int panels, const
 
 // All rows of a tile against one or two panels.
 INLINE void dense_rows(const int dtype, const dense_job *j) {
-#define TILE(mr)                                         \
-  do {                                                   \
-    if (j->panels == TILE_PANELS) dense_tile_of(dtype, mr, TILE_PANELS, j, done); \
-    else dense_tile_of(dtype, mr, 1, j, done);           \
-    done += mr;                                          \
-  } while (0)
-  for (int done = 0; done < j->width;) {
-    int left = j->width - done;
-#if TILE_ROWS >= 12
-    if (left >= 12) { TILE(12); continue; }
-    if (left >= 8) { TILE(8); continue; }
-#endif
-    if (left >= 6) { TILE(6); continue; }
-    if (left >= 4) { TILE(4); continue; }
-    if (left >= 3) { TILE(3); continue; }
-    if (left >= 2) { TILE(2); continue; }
-    TILE(1);
-  }
+#define TILE(mr)                                                                \
+  if (j->panels == TILE_PANELS) dense_tile_of(dtype, mr, TILE_PANELS, j, done); \
+  else dense_tile_of(dtype, mr, 1, j, done)
+  IN_TILES(j->width, TILE)
 #undef TILE
 }
 

@@ -39,35 +39,7 @@ static float activation(bool wide, const activation_block *block, int64_t i) {
   return block->scale * (float)level;
 }
 
-static void multiply(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
-  (void)scratch;
-  const apus_product *p = job->product;
-  const apus_matrix *w = p->weights;
-  float *weights = malloc((size_t)w->columns * 4);
-  if (!weights) abort();
-  int64_t last = (first + count) * 16 < w->rows ? (first + count) * 16 : w->rows;
-  for (int64_t n = first * 16; n < last; n++) {
-    apus_unpack_row(w, n, weights);
-    for (int64_t m = 0; m < job->rows; m++) {
-      float *out = p->out + (size_t)m * p->out_stride + n;
-      float sum = p->bias ? p->bias[n] : 0;
-      if (apus_is_quantized(w->dtype)) {
-        int64_t before = m * (w->columns / 32);
-        for (int64_t k = 0; k < w->columns; k++) {
-          sum += weights[k] * activation(job->wide, apus_block_at(job->wide, job->prepared, before + k / 32), k % 32);
-        }
-      } else {
-        const float *x = job->input + (size_t)m * job->input_stride;
-        for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
-      }
-      *out = p->add ? *out + sum : sum;
-    }
-  }
-  free(weights);
-}
-
-// ---- Products in whole numbers of 14 bits (words.h): rows of floats that are such numbers times their scale -------------
-
+// Numbers as whole numbers of 14 bits times their scale (words.h).
 static void round_words(const float *x, int64_t columns, float *out) {
   for (int64_t k = 0; k < columns; k += 32) {
     int64_t end = k + 32 < columns ? k + 32 : columns;
@@ -78,8 +50,41 @@ static void round_words(const float *x, int64_t columns, float *out) {
       greatest = fmaxf(greatest, fabsf(x[i]));
     }
     float inverse = greatest > 0 ? WORD_LEVELS / greatest : 0;
+    if (inverse > 3.4028235e38f) inverse = 0;
     for (int64_t i = k; i < end; i++) out[i] = finite ? nearbyintf(x[i] * inverse) * (greatest / WORD_LEVELS) : NAN;
   }
+}
+
+static void multiply_rows(const apus_multiply *job, int64_t first, int64_t count, bool words) {
+  const apus_product *p = job->product;
+  const apus_matrix *w = p->weights;
+  float *weights = malloc((size_t)w->columns * 4);
+  if (!weights) abort();
+  int64_t last = (first + count) * 16 < w->rows ? (first + count) * 16 : w->rows;
+  for (int64_t n = first * 16; n < last; n++) {
+    apus_unpack_row(w, n, weights);
+    if (words) round_words(weights, w->columns, weights);
+    for (int64_t m = 0; m < job->rows; m++) {
+      float *out = p->out + (size_t)m * p->out_stride + n;
+      float sum = p->bias ? p->bias[n] : 0;
+      if (apus_is_quantized(w->dtype)) {
+        int64_t before = m * (w->columns / 32);
+        for (int64_t k = 0; k < w->columns; k++) {
+          sum += weights[k] * activation(job->wide, apus_block_at(job->wide, job->prepared, before + k / 32), k % 32);
+        }
+      } else {
+        const float *x = words ? (const float *)job->prepared + m * w->columns : job->input + (size_t)m * job->input_stride;
+        for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
+      }
+      *out = p->add ? *out + sum : sum;
+    }
+  }
+  free(weights);
+}
+
+static void multiply(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
+  (void)scratch;
+  multiply_rows(job, first, count, false);
 }
 
 static size_t word_row_bytes(int64_t columns) { return (size_t)columns * sizeof(float); }
@@ -91,22 +96,7 @@ static void prepare_words(const apus_prepare *p, int64_t tile, int part, int par
 
 static void multiply_words(const apus_multiply *job, int64_t first, int64_t count, float *scratch) {
   (void)scratch;
-  const apus_product *p = job->product;
-  const apus_matrix *w = p->weights;
-  float *weights = malloc((size_t)w->columns * 4);
-  if (!weights) abort();
-  int64_t last = (first + count) * 16 < w->rows ? (first + count) * 16 : w->rows;
-  for (int64_t n = first * 16; n < last; n++) {
-    apus_unpack_row(w, n, weights);
-    round_words(weights, w->columns, weights);
-    for (int64_t m = 0; m < job->rows; m++) {
-      const float *x = (const float *)job->prepared + m * w->columns;
-      float *out = p->out + (size_t)m * p->out_stride + n, sum = p->bias ? p->bias[n] : 0;
-      for (int64_t k = 0; k < w->columns; k++) sum += weights[k] * x[k];
-      *out = p->add ? *out + sum : sum;
-    }
-  }
-  free(weights);
+  multiply_rows(job, first, count, true);
 }
 
 static const apus_unit_kernels words = {1, word_row_bytes, prepare_words, multiply_words};

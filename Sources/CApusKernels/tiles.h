@@ -5,6 +5,26 @@
 #include "internal.h"
 #include "weight_blocks.h"
 
+// TILE(mr) for rows `done` ..< done + mr of `width`, as many together as the registers hold sums for.
+#if TILE_ROWS >= 12
+#define LARGE_TILES(TILE) \
+  if (left >= 12) { TILE(12); done += 12; continue; } \
+  if (left >= 8) { TILE(8); done += 8; continue; }
+#else
+#define LARGE_TILES(TILE)
+#endif
+#define IN_TILES(width, TILE)                            \
+  for (int done = 0; done < (width);) {                  \
+    const int left = (width) - done;                     \
+    LARGE_TILES(TILE)                                    \
+    if (left >= 6) { TILE(6); done += 6; continue; }     \
+    if (left >= 4) { TILE(4); done += 4; continue; }     \
+    if (left >= 3) { TILE(3); done += 3; continue; }     \
+    if (left >= 2) { TILE(2); done += 2; continue; }     \
+    TILE(1);                                             \
+    done += 1;                                           \
+  }
+
 // What the sums start from: the bias, or NULL. Constant indices keep them in registers.
 INLINE void start_sums(const int mr, const int panels, const float *bias, int columns, f32x16 sum[TILE_PANELS][TILE_ROWS]) {
   f32x16 first[TILE_PANELS] = {};

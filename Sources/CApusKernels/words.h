@@ -1,6 +1,7 @@
-// Products of f16 and bf16 weights with many rows: the body of one instruction set, which defines dot_words. Weights and activations become whole
+// Products in words of 16 bits with many rows: the body of one instruction set, which defines dot_words. f16 and bf16 weights and activations become whole
 // numbers of 14 bits with a scale for 32 columns, whose products an integer unit adds up exactly, twice as many at a time as f32 has. A number
 // is off by at most 1/16382 of the greatest of its block: an eighth of the last place of an f16 of that size.
+// Weights of 8 bits are whole as they are, and meet activations of 8 bits.
 #include "internal.h"
 
 // 32 columns of a row. In pairs[p] the low half is of column p, the high one of column p + 16.
@@ -67,7 +68,6 @@ INLINE void round_block(const int dtype, const uint8_t *panel, int64_t b, int64_
   out->scale = (f32x16)(((i32x16)out->scale & finite) | ~finite);
 }
 
-// Levels of 8 bits are whole already.
 INLINE void widen_block(const panel_q8_0 *panel, word_weights *out) {
   out->scale = load_half(panel->d);
   for (int p = 0; p < 16; p++) {
@@ -105,22 +105,8 @@ INLINE void words_tile(const int mr, const word_weights *w, const word_activatio
 // All rows of a tile against one panel.
 INLINE void words_rows(const word_weights *w, const word_activations *x, int width, int64_t blocks, const float *bias, bool add, float *out,
                        size_t stride, int columns) {
-#define TILE(mr)                                                                                                \
-  do {                                                                                                          \
-    words_tile(mr, w, x + done, width, blocks, bias, add, out + (size_t)done * stride, stride, columns); \
-    done += mr;                                                                                                 \
-  } while (0)
-  for (int done = 0; done < width;) {
-    int left = width - done;
-#if TILE_ROWS >= 12
-    if (left >= 12) { TILE(12); continue; }
-    if (left >= 8) { TILE(8); continue; }
-#endif
-    if (left >= 6) { TILE(6); continue; }
-    if (left >= 4) { TILE(4); continue; }
-    if (left >= 2) { TILE(2); continue; }
-    TILE(1);
-  }
+#define TILE(mr) words_tile(mr, w, x + done, width, blocks, bias, add, out + (size_t)done * stride, stride, columns)
+  IN_TILES(width, TILE)
 #undef TILE
 }
 

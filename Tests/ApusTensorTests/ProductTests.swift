@@ -7,9 +7,10 @@ import Testing
     static let types: [DType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_k, .q3_k, .q4_k, .q5_k, .q6_k]
     static let sets = InstructionSet.allCases.filter(\.isSupported)
 
-    /// A product of `rows` rows with a matrix of 53 rows, so that the last panel is not full; without a precision, of the weights in f32.
+    /// A product of `rows` rows with a matrix of 53 rows, so that the last panel is not full; without a precision, of the weights in f32. `first`
+    /// replaces the first 32 activations of the first row.
     private func product(
-        _ type: DType, _ set: InstructionSet, rows: Range<Int>, _ precision: ActivationPrecision?, threads: Int = 2
+        _ type: DType, _ set: InstructionSet, rows: Range<Int>, _ precision: ActivationPrecision?, threads: Int = 2, first: Float? = nil
     ) throws -> [Float] {
         let backend = try #require(CPUBackend(threads: threads, instructionSet: set))
         let outputs = 53, columns = type.isQuantized ? max(type.blockSize, 32) * 3 : 2307  // more than a chunk of dense columns
@@ -40,6 +41,7 @@ import Testing
         }
         let input = Rows(try #require(Storage(byteCount: 31 * columns * 4)), count: 31, width: columns)
         for row in 0..<31 { for column in 0..<columns { input[row][column] = bfloat(numbers.next()) } }
+        if let first { for column in 0..<32 { input[0][column] = first } }
         let out = Rows(try #require(Storage(byteCount: rows.count * outputs * 4)), count: rows.count, width: outputs)
         for row in 0..<rows.count { for column in 0..<outputs { out[row][column] = Float(rows.lowerBound + row) } }
         guard let precision else {
@@ -100,6 +102,16 @@ import Testing
         let exact = try product(type, .scalar, rows: 0..<31, nil), rounded = try product(type, .scalar, rows: 0..<31, .coarse)
         let error = zip(exact, rounded).map { abs($0 - $1) }.max()!, size = exact.map(abs).max()!
         #expect(error > 0 && error < 2e-4 * size)
+    }
+
+    /// A block of activations so small that their inverse overflows counts as zeros; one that is not finite is NaN in its own row alone.
+    @Test(arguments: [DType.f16, .bf16], sets) func extremeActivationsStayInTheirRow(type: DType, set: InstructionSet) throws {
+        let plain = try product(type, set, rows: 0..<31, .coarse, first: 0)
+        #expect(zip(plain, try product(type, set, rows: 0..<31, .coarse, first: 1e-37)).allSatisfy { abs($0 - $1) <= 1e-4 })
+        for extreme in [Float.infinity, .nan] {
+            let actual = try product(type, set, rows: 0..<31, .coarse, first: extreme)
+            #expect(actual[..<53].allSatisfy { !$0.isFinite } && actual[53...] == plain[53...])
+        }
     }
 
     /// Weights of 8 bits are not worth more than activations of 8 bits, in a batch or alone.
